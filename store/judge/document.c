@@ -47,7 +47,9 @@ static const char *const broken[] = {
     "abort",  "aborted", "cancel",  "cancelled", "canceled",
     "failed", "failure", "timeout", "timed_out", "insufficient_system_resource"};
 /* And where it is not over. */
-static const char *const unfinished[] = {"", "null", "not_finished"};
+static const char *const unfinished[] = {"", "null", "not_finished", "FINISH_REASON_UNSPECIFIED"};
+/* What Gemini and Vertex say of a prompt that is not blocked, if they say anything. */
+static const char *const unblocked[] = {"", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"};
 /* `code` of a success, or what an error says where there is none, in words. */
 static const char *const successes[] = {"ok", "success", "succeed", "succeeded"};
 static const char *const lengths[] = {"length", "max_tokens", "max_output_tokens", "incomplete",
@@ -93,7 +95,6 @@ enum fact {
   FACT_TICKET, /* a job if nothing else is there */
   FACT_CANDIDATE,
   FACT_CANDIDATE_FINISH, /* Gemini has no word for the end: each candidate of the last chunk says why it is over */
-  FACT_FEEDBACK,
   FACT_BLOCKED,
 };
 
@@ -176,7 +177,7 @@ static const struct member of_13[] = {
 static const struct member of_14[] = {
     MEMBER(14, "generated_text", FACT_ANSWER),
     MEMBER(14, "generated_text", FACT_GENERATED),
-    MEMBER(14, "promptFeedback", FACT_FEEDBACK),
+    MEMBER(14, "promptFeedback", FACT_BESIDE),
 };
 static const struct member of_17[] = {
     MEMBER(17, "processing_status", FACT_TASK_STATUS),
@@ -215,7 +216,8 @@ static const struct {
     WAY(FACT_CHOICE, "choices", "*"),
     WAY(FACT_CHOICE_INDEX, "choices", "*", "index"),
     WAY(FACT_ERROR, "choices", "*", "error"),
-    WAY(FACT_ERROR, "delta", "error"), /* Cohere v2, in message-end */
+    WAY(FACT_ERROR, "delta", "error"),  /* Cohere v2, in message-end */
+    WAY(FACT_ERROR, "x_groq", "error"), /* Groq, streamed */
     WAY(FACT_CHOICE_FINISH, "choices", "*", "finish_reason"),
     WAY(FACT_FINISH, "delta", "finish_reason"),
     WAY(FACT_FINISH, "delta", "stop_reason"),
@@ -231,6 +233,7 @@ static const struct {
     WAY(FACT_CODE, "base_resp", "status_code"),
     WAY(FACT_CODE, "header", "code"),
     WAY(FACT_CANDIDATE, "candidates", "*"),
+    WAY(FACT_CHOICE_INDEX, "candidates", "*", "index"),
     WAY(FACT_CANDIDATE_FINISH, "candidates", "*", "finishReason"),
     WAY(FACT_BLOCKED, "promptFeedback", "blockReason"),
 };
@@ -479,11 +482,14 @@ static bool ends_as_an_exception(struct idem_span name)
 /* Of more than 128 choices the rest is not followed; nobody asks for as many. */
 static void end_choice(struct document_reader *reader)
 {
-  struct document_choices *choices = &reader->document->choices;
+  struct document_choices *choices = reader->choices;
+  reader->choices = NULL;
   if (reader->choice >= 128)
     return;
   uint64_t bit = (uint64_t)1 << reader->choice % 64;
   choices->begun[reader->choice / 64] |= bit;
+  if (choices == &reader->document->candidates)
+    choices->over[reader->choice / 64] &= ~bit;
   if (reader->choice_over)
     choices->over[reader->choice / 64] |= bit;
   if (reader->choice_awaited)
@@ -576,17 +582,20 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     break;
   case FACT_LIST:
     reader->listed = true;
+    reader->choice_position = 0;
     /* fall through */
   case FACT_ANSWER:
     reader->opened = object || list;
     reader->answered |= says || is_false || event == CURSOR_NUMBER;
     break;
   case FACT_CHOICE:
+  case FACT_CANDIDATE:
     /* By position, until its `index` says otherwise: a stream's events may have any one choice as their only
      * one. */
     reader->choice = reader->choice_position++;
     reader->choice_over = reader->choice_awaited = false;
-    reader->in_choice = object;
+    reader->choices = !object ? NULL : fact == FACT_CANDIDATE ? &document->candidates : &document->choices;
+    reader->candidates += fact == FACT_CANDIDATE;
     break;
   case FACT_CHOICE_INDEX:
     if (event == CURSOR_NUMBER && number(text) >= 0)
@@ -698,21 +707,13 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
   case FACT_TICKET:
     reader->ticket |= string && text.len;
     break;
-  case FACT_CANDIDATE:
-    reader->candidates++;
-    break;
   case FACT_CANDIDATE_FINISH:
-    reader->candidates_over += string;
-    if (string)
-      take_reason(reader, text);
+    reader->choice_over = string && take_reason(reader, text);
     break;
   case FACT_BLOCKED:
-    reader->blocked = true;
-    break;
-  case FACT_FEEDBACK:
+    reader->blocked = string && !is_one_of(text, unblocked, COUNT(unblocked));
     break;
   }
-  reader->has_candidates |= fact == FACT_FEEDBACK || fact == FACT_CANDIDATE;
 }
 
 /* False: no row has this name. */
@@ -812,9 +813,9 @@ static void end_document(struct document_reader *reader)
   document->job |= reader->ticket && !reader->answered && !reader->other && !reader->spoken && !reader->base;
   document->ended = reader->end_typed || reader->done || (reader->completion && reader->stopped);
   document->goes_on |= reader->completion && !reader->stopped;
-  if (reader->has_candidates) {
-    document->ended =
-        reader->blocked || (reader->candidates && reader->candidates_over == reader->candidates);
+  document->answers |= reader->answered || reader->listed || reader->blocked;
+  if (reader->candidates || reader->blocked) {
+    document->ended = reader->blocked || document_choices_over(&document->candidates);
     document->goes_on = !document->ended;
   }
   end_counts(reader);
@@ -822,7 +823,8 @@ static void end_document(struct document_reader *reader)
 
 void document_begin(struct document_reader *reader, struct document *document)
 {
-  *document = (struct document){.usage = document->usage, .choices = document->choices};
+  *document = (struct document){
+      .usage = document->usage, .choices = document->choices, .candidates = document->candidates};
   reader->document = document;
   reader->begun = reader->bad = reader->closed = false;
   reader->base = 0;
@@ -854,10 +856,8 @@ static void take_event(struct document_reader *reader, enum cursor_event event)
   else if (event != CURSOR_CLOSE && reader->error_depth && depth == reader->error_depth + 1 &&
            (event == CURSOR_OBJECT || event == CURSOR_ARRAY || says_failure(event, reader->cursor.text)))
     take_error(reader, reader->error_depth);
-  if (event == CURSOR_CLOSE && depth == 2 && reader->in_choice) {
+  if (event == CURSOR_CLOSE && depth == 2 && reader->choices)
     end_choice(reader);
-    reader->in_choice = false;
-  }
   if (depth == 0 && (event == CURSOR_ARRAY || event == CURSOR_OBJECT))
     begin_document(reader);
   else if (depth == 0)

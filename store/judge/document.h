@@ -36,6 +36,7 @@ struct document {
   bool cut;       /* it ends within a value */
   bool container; /* an object or an array, which shows its own end */
   bool filled;    /* there is something in it: neither {} nor [] */
+  bool answers;   /* it has what is an answer in some provider's words, empty or not */
   bool several; /* one stands behind the other; what ends or goes on is the last's, and a failure any one's */
   bool failed;  /* it reports a failure and has no answer beside it, or says that it failed */
   bool error;   /* it has an `error` that is not null: in a stream that is a failure */
@@ -50,6 +51,7 @@ struct document {
   /* What it does not report stays; of several events the last counts. */
   struct idem_usage usage;
   struct document_choices choices;
+  struct document_choices candidates; /* Gemini's, which are over until one of them goes on */
 };
 #define DOCUMENT_INIT                                                                                        \
   {                                                                                                          \
@@ -57,7 +59,7 @@ struct document {
   }
 
 /* Reads one document, or several behind each other, which are then events of a stream; the members of an array at the
- * root are documents, too (Gemini). All but `usage` and `choices` is set anew. */
+ * root are documents, too (Gemini). All but `usage`, `choices` and `candidates` is set anew. */
 void document_read(struct idem_span text, struct document *document);
 
 /* True if `name` is that of an event which reports a failure, or which ends a stream as `ended` and `over` say it. */
@@ -90,15 +92,16 @@ struct document_reader {
   bool spoken, ticket, other; /* words that can stand alone, the id of a task, a member that no row has */
   bool opened, opened_list;   /* the last event began what is an answer unless it is empty */
   size_t error_depth;         /* of an `error` that has begun and is not over */
-  size_t choice, choice_position, candidates, candidates_over;
-  bool in_choice, choice_over, choice_awaited, has_candidates, blocked;
+  size_t choice, choice_position, candidates;
+  struct document_choices *choices; /* those that the choice is one of; NULL outside of any */
+  bool choice_over, choice_awaited, blocked;
   uint32_t counted; /* places that have any of the counts; a bit each */
   int64_t count[DOCUMENT_PLACES][DOCUMENT_COUNTS];
 };
 
 void document_begin(struct document_reader *reader, struct document *document);
 
-/* Returns how much of the text needs not be given again. Nothing but `usage` and `choices` is settled before
+/* Returns how much of the text needs not be given again. Nothing but `usage`, `choices` and `candidates` is settled before
  * `last`. */
 size_t document_feed(struct document_reader *reader, struct idem_span text, bool last);
 

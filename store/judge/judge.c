@@ -110,7 +110,7 @@ struct idem_judge {
   bool blind;               /* the coding cannot be undone: nothing is known of the body */
   bool known;               /* `kind` is settled */
   bool page;                /* the body begins as a page of HTML does */
-  bool braced;              /* or as an object or an array */
+  bool braced, list;        /* or as an object or an array, or an array at that */
   size_t fed;
   struct decoder decoder;
   struct event_stream stream;
@@ -232,6 +232,7 @@ static bool begins_event(struct idem_span text)
 static void guess(struct idem_judge *judge, struct idem_span text)
 {
   judge->braced = text.len && (*text.data == '{' || *text.data == '[');
+  judge->list = text.len && *text.data == '[';
   judge->page = starts(text, "<!doctype html") || starts(text, "<html") || starts(text, "<head");
   if (begins_event(text))
     judge->kind = KIND_EVENTS;
@@ -370,49 +371,67 @@ static bool asks_for_json(const struct idem_request *request)
                                         says(request_header(request, "content-type:"), "json"));
 }
 
-/* Endpoints that answer with an object or a list of JSON, or with events, by their last segments on whatever host: what a
- * proxy writes for people in its place is no answer there, nor is an object with nothing in it. Of a user's own API either
- * may be the answer. */
-static const char *const in_json[] = {"*/chat/completions",
-                                      "*/v1/completions",
-                                      "*/v1/messages",
-                                      "*/v1/messages/count_tokens",
-                                      "*/v1/responses",
-                                      "*/openai/responses",
-                                      "*/openai/deployments/*/completions",
-                                      "*/fim/completions",
-                                      "*/agents/completions",
-                                      "*/embeddings",
-                                      "*/v1/moderations",
-                                      "*/v1/images/generations",
-                                      "*:generateContent",
-                                      "*:streamGenerateContent",
-                                      "*:embedContent",
-                                      "*:batchEmbedContents",
-                                      "*:countTokens",
-                                      "*:rawPredict",
-                                      "*:streamRawPredict",
-                                      "/model/*/converse",
-                                      "/model/*/converse-stream",
-                                      "/model/*/invoke",
-                                      "/model/*/invoke-with-response-stream"};
+/* What endpoints answer with, by their last segments on whatever host: what a proxy writes for people in its place is no
+ * answer there, nor is one with nothing in it. Of a user's own API either may be the answer. */
+enum endpoint {
+  ENDPOINT_OWN,
+  ENDPOINT_JSON,       /* an object or a list with something in it, or events */
+  ENDPOINT_CANDIDATES, /* the same, Gemini's: candidates, or why the prompt is blocked */
+  ENDPOINT_TEXT,       /* a text of any form, also none */
+  ENDPOINT_AUDIO       /* bytes, or JSON or events that have them */
+};
+static const struct {
+  const char *path;
+  enum endpoint endpoint;
+} endpoints[] = {{"*/chat/completions", ENDPOINT_JSON},
+                 {"*/v1/completions", ENDPOINT_JSON},
+                 {"*/v1/messages", ENDPOINT_JSON},
+                 {"*/v1/messages/count_tokens", ENDPOINT_JSON},
+                 {"*/v1/responses", ENDPOINT_JSON},
+                 {"*/openai/responses", ENDPOINT_JSON},
+                 {"*/openai/deployments/*/completions", ENDPOINT_JSON},
+                 {"*/fim/completions", ENDPOINT_JSON},
+                 {"*/agents/completions", ENDPOINT_JSON},
+                 {"*/embeddings", ENDPOINT_JSON},
+                 {"*/v1/moderations", ENDPOINT_JSON},
+                 {"*/v1/images/generations", ENDPOINT_JSON},
+                 {"*/v1/images/edits", ENDPOINT_JSON},
+                 {"*/v1/images/variations", ENDPOINT_JSON},
+                 {"*/audio/speech", ENDPOINT_AUDIO},
+                 {"*/audio/transcriptions", ENDPOINT_TEXT},
+                 {"*/audio/translations", ENDPOINT_TEXT},
+                 {"*:generateContent", ENDPOINT_CANDIDATES},
+                 {"*:streamGenerateContent", ENDPOINT_CANDIDATES},
+                 {"*:embedContent", ENDPOINT_JSON},
+                 {"*:batchEmbedContents", ENDPOINT_JSON},
+                 {"*:countTokens", ENDPOINT_JSON},
+                 {"*:rawPredict", ENDPOINT_JSON},
+                 {"*:streamRawPredict", ENDPOINT_JSON},
+                 {"/model/*/converse", ENDPOINT_JSON},
+                 {"/model/*/converse-stream", ENDPOINT_JSON},
+                 {"/model/*/invoke", ENDPOINT_JSON},
+                 {"/model/*/invoke-with-response-stream", ENDPOINT_JSON}};
 
-/* Of those that are built in only speech is not. */
-static bool answers_in_json(const struct idem_request *request)
+/* Of those that are built in only audio is no JSON. */
+static enum endpoint endpoint_of(const struct idem_request *request)
 {
-  if (request->rule->name)
-    return !idem_glob("*/audio/*", request->path.data, request->path.len, false);
-  for (size_t i = 0; i < sizeof(in_json) / sizeof(*in_json); i++)
-    if (idem_glob(in_json[i], request->path.data, request->path.len, false))
-      return true;
-  return false;
+  for (size_t i = 0; i < sizeof(endpoints) / sizeof(*endpoints); i++)
+    if (idem_glob(endpoints[i].path, request->path.data, request->path.len, false))
+      return endpoints[i].endpoint;
+  if (!request->rule->name)
+    return ENDPOINT_OWN;
+  return idem_glob("*/audio/*", request->path.data, request->path.len, false) ? ENDPOINT_TEXT : ENDPOINT_JSON;
 }
 
-/* By its type: text for people. Without one it may be anything, and is that here. */
-static bool is_prose(struct idem_span headers)
+/* By its type: text for people, where that is not the answer. Without a type it may be anything, and is that where JSON was
+ * to come. */
+static bool is_prose(enum endpoint endpoint, struct idem_span headers)
 {
   struct idem_span type = header_of(headers, "content-type:");
-  return !type.len || starts(type, "text/") || starts(type, "application/xml");
+  if (endpoint == ENDPOINT_OWN || endpoint == ENDPOINT_TEXT)
+    return false;
+  return (!type.len && endpoint != ENDPOINT_AUDIO) || starts(type, "text/") ||
+         starts(type, "application/xml");
 }
 
 /* 202 is the sign of a job, unless the rule names it. */
@@ -425,7 +444,15 @@ static bool is_job_status(const struct idem_rule *rule, int status)
 }
 
 static const char only_words[] = "it has words and nothing else, as a failure has";
+static const char an_empty_body[] = "the body is empty";
 static const char an_error[] = "the answer reports an error although its status does not";
+
+/* Gemini's stream as one array of JSON: its bracket is written by whoever has taken the rest apart. */
+static bool is_list_of_halves(const struct idem_judge *judge)
+{
+  const struct document_choices *candidates = &judge->document.candidates;
+  return judge->list && (candidates->begun[0] || candidates->begun[1]) && !document_choices_over(candidates);
+}
 
 /* A failure comes before a doubt about the end: only what is in doubt is `unproven`, and told as an answer
  * that is paid for again. A number or a word shows no end of its own: 12 may be what has come of 123. */
@@ -434,22 +461,26 @@ static bool weigh_document(const struct idem_judge *judge, const struct idem_req
                            struct idem_error *why)
 {
   const struct document *document = &judge->document;
+  enum endpoint endpoint = endpoint_of(request);
   bool declared = has_form(judge->declared);
   if (!recording->body.len)
-    return refuse(why, "the body is empty");
+    return refuse(why, an_empty_body);
   if (document->failed || (document->several && document->error))
     return refuse(why, an_error);
   if (document->job)
     return refuse_job(facts, why);
   if (document->empty)
     return refuse(why, "the answer has no choices");
-  if (document->json && !document->filled && answers_in_json(request))
+  if (document->json && endpoint != ENDPOINT_OWN && endpoint != ENDPOINT_TEXT &&
+      (!document->filled || (endpoint == ENDPOINT_CANDIDATES && !document->answers)))
     return refuse(why, "the answer has nothing in it");
   if (document->words)
     return refuse_unproven(facts, why, only_words);
   if (document->several &&
       (document->goes_on || document->cut || document_choices_differ(&document->choices)))
     return refuse_unproven(facts, why, "the last of its documents is not the end; it may have been cut off");
+  if (endpoint == ENDPOINT_CANDIDATES && is_list_of_halves(judge))
+    return refuse_unproven(facts, why, "none of its parts is the last; it may have been cut off");
   if (declared && !document->json && !judge->braced)
     return refuse_unproven(facts, why, "it is no JSON");
   if (declared && document->cut)
@@ -506,8 +537,9 @@ static bool weigh_body(const struct idem_judge *judge, const struct idem_request
 {
   if (judge->no_memory)
     return refuse(why, "no memory to look at the answer");
-  if ((judge->page || judge->kind == KIND_HTML) && (asks_for_json(request) || answers_in_json(request)))
-    return refuse(why, "a page of HTML came where JSON was asked for");
+  enum endpoint endpoint = endpoint_of(request);
+  if ((judge->page || judge->kind == KIND_HTML) && (asks_for_json(request) || endpoint != ENDPOINT_OWN))
+    return refuse(why, "a page of HTML came where something else was asked for");
   if (judge->blind && is_stream(judge->kind))
     return refuse_unproven(facts, why, "the stream is in a coding that cannot be looked into");
   if (judge->decoder.kind && (judge->decoder.failed || !judge->decoder.ended))
@@ -516,8 +548,10 @@ static bool weigh_body(const struct idem_judge *judge, const struct idem_request
     return weigh_stream(judge, recording, facts, why);
   if (!judge->blind && judge->kind == KIND_JSON)
     return weigh_document(judge, request, recording, facts, why);
-  if (judge->kind != KIND_JSON && is_prose(recording->headers) && answers_in_json(request))
-    return refuse_unproven(facts, why, "it is no JSON");
+  if (endpoint == ENDPOINT_AUDIO && !recording->body.len)
+    return refuse(why, an_empty_body);
+  if (judge->kind != KIND_JSON && is_prose(endpoint, recording->headers))
+    return refuse_unproven(facts, why, endpoint == ENDPOINT_AUDIO ? "it is no audio" : "it is no JSON");
   if (!recording->framed && !judge->decoder.ended)
     return refuse_unproven(facts, why, "nothing tells where the body ends");
   return true;

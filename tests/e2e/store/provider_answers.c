@@ -167,6 +167,9 @@ Test(answers, a_model_s_endpoint_answers_with_something_or_not_at_all)
   cr_expect_eq(sent_of_two_for("/v1beta/models/wire/m:streamGenerateContent", "text/event-stream",
                                "data: {\"choices\":[]}\n\ndata: [DONE]\n\n"),
                2);
+  cr_expect_eq(sent_of_two_for("/v1beta/models/wire/m:generateContent", "application/json",
+                               "{\"usageMetadata\":{\"promptTokenCount\":1}}"),
+               2);
 }
 
 /* A gateway writes [DONE] behind whatever it has got, and llama.cpp fails in a field that is none. */

@@ -221,6 +221,14 @@ Test(store_answers, whole_answers_are_stored)
       {EVENTS, "data: {\"choices\":[{\"finish_reason\":null}]}\n\ndata: {\"choices\":[{\"finish_reason\":"
                "\"stop\"}]}\n\ndata: {\"choices\":[{\"finish_reason\":null}]}\n\ndata: [DONE]\n\n"},
       {EVENTS, "data: {\"content\":\"a\",\"stop\":false}\n\ndata: {\"stop\":true}\n\ndata: [DONE]\n\n"},
+      /* Gemini: of two candidates each is over, and what has no candidates takes no end back. */
+      {EVENTS, "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n"
+               "data: {\"promptFeedback\":{\"safetyRatings\":[]},\"usageMetadata\":{}}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"index\":0,\"finishReason\":\"STOP\"}]}\n\n"
+               "data: {\"candidates\":[{\"index\":1,\"content\":1}]}\n\n"
+               "data: {\"candidates\":[{\"index\":1,\"finishReason\":\"STOP\"}]}\n\n"},
+      {EVENTS, "data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}\n\n"},
+      {EVENTS, "data: {\"choices\":[{}],\"x_groq\":{\"id\":\"r\",\"error\":null}}\n\ndata: [DONE]\n\n"},
       /* What is no event to a browser: a name that is an end by itself, and objects without a field. */
       {EVENTS, "event: data\r\ndata: \"hello\"\r\n\r\nevent: end\r\n\r\n"},
       {EVENTS, OPENAI "event: ping\n\ndata: [DONE]\n\n"},
@@ -412,6 +420,19 @@ Test(store_answers, failures_and_halves_are_refused)
        "\"finish_reason\":null}]}\n\ndata: [DONE]\n\n"},
       {EVENTS, "data: {\"output\":{\"finish_reason\":\"null\"}}\n\ndata: [DONE]\n\n"},
       {EVENTS, "data: {\"type\":\"image_edit.partial_image\"}\n\ndata: [DONE]\n\n"},
+      /* Gemini: reasons that are none, and a candidate that has begun and is not over. */
+      {EVENTS, "data: {\"candidates\":[{\"finishReason\":\"\"}]}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"finishReason\":\"FINISH_REASON_UNSPECIFIED\"}]}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{}],\"promptFeedback\":{\"blockReason\":null}}\n\n"},
+      {EVENTS,
+       "data: {\"candidates\":[{}],\"promptFeedback\":{\"blockReason\":\"BLOCK_REASON_UNSPECIFIED\"}}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"index\":1,\"content\":1}]}\n\n"
+               "data: {\"candidates\":[{\"index\":0,\"finishReason\":\"STOP\"}]}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\ndata: "
+               "{\"candidates\":[{\"content\":1}]}\n\n"},
+      {OK("application/json"), "{\"candidates\":[],\"promptFeedback\":{\"blockReason\":null}}"},
+      {EVENTS,
+       OPENAI "data: {\"choices\":[{}],\"x_groq\":{\"error\":\"over_capacity\"}}\n\ndata: [DONE]\n\n"},
       /* Failures that are no events to a browser, and a name that may have gone on. */
       {EVENTS, OPENAI "error: {\"code\":500,\"message\":\"x\"}\n\ndata: [DONE]\n\n"},
       {EVENTS, OPENAI "{\"error\":{\"message\":\"x\"}}\n\ndata: [DONE]\n\n"},
@@ -442,7 +463,7 @@ Test(store_answers, what_is_no_json_is_no_answer_of_an_endpoint_that_speaks_it)
       "/v1/chat/completions", "/gateway/openai/v1/responses",      "/v1/messages",
       "/v1/embeddings",       "/openai/deployments/d/completions", "/v1beta/models/m:streamGenerateContent",
       "/model/m/invoke"};
-  static const char *const others[] = {"/v1/ask", "/api/chat", "/v1/audio/transcriptions", "/api/messages"};
+  static const char *const others[] = {"/v1/ask", "/api/chat", "/api/messages"};
   struct caller caller = caller_of(&fixture, "{}");
   caller.request.rule = fixture.config.rules;
   caller.request.header_count = 0;
@@ -484,6 +505,55 @@ Test(store_answers, what_such_an_endpoint_may_send_is_an_answer)
     struct answer_facts facts;
     struct idem_error why = {""};
     cr_expect(judge_answer(&caller.request, &recording, &facts, &why), "%s: %s", samples[i].body, why.text);
+  }
+}
+
+/* What else is asked for says what is no answer there. */
+Test(store_answers, each_endpoint_has_answers_of_its_own)
+{
+  static const struct {
+    const char *path, *headers, *body;
+    bool accepted;
+  } samples[] = {
+      {"/v1/audio/speech", OK("audio/mpeg"), "ID3", true},
+      {"/v1/audio/speech", "HTTP/1.1 200 OK\r\n\r\n", "ID3", true},
+      {"/v1/audio/speech", OK("audio/pcm"), "{\x01\x02", true},
+      {"/v1/audio/speech", OK("application/json"), "{\"audio\":\"AAAA\"}", true},
+      {"/v1/audio/speech", EVENTS, "data: {\"type\":\"speech.audio.done\"}\n\n", true},
+      {"/v1/audio/speech", OK("audio/mpeg"), "", false},
+      {"/v1/audio/speech", OK("text/plain"), "upstream connect error", false},
+      {"/v1/audio/speech", OK("application/xml"), "<?xml version=\"1.0\"?><Error/>", false},
+      {"/v1/audio/speech", OK("application/json"), "{}", false},
+      {"/v1/audio/transcriptions", OK("text/plain"), "", true},
+      {"/v1/audio/transcriptions", OK("text/plain"), "Hello", true},
+      {"/v1/audio/transcriptions", OK("application/json"), "{\"text\":\"\"}", true},
+      {"/v1/audio/transcriptions", OK("text/html"), "<!doctype html><html>Sign in</html>", false},
+      {"/v1/images/edits", OK("application/json"), "{\"data\":[{}]}", true},
+      {"/v1/images/edits", OK("text/html"), "<!doctype html><html>Sign in</html>", false},
+      {"/v1beta/models/m:generateContent", OK("application/json"),
+       "{\"usageMetadata\":{\"promptTokenCount\":1}}", false},
+      {"/v1beta/models/m:generateContent", OK("application/json"),
+       "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}", true},
+      {"/v1beta/models/m:streamGenerateContent", OK("application/json"),
+       "[{\"candidates\":[{\"content\":1}]}]", false},
+      {"/v1beta/models/m:streamGenerateContent", OK("application/json"),
+       "[{\"candidates\":[{\"content\":1}]},{\"candidates\":[{\"finishReason\":\"STOP\"}]},{"
+       "\"usageMetadata\":{}}]",
+       true},
+      {"/own", OK("application/json"), "[{\"candidates\":[{\"content\":1}]}]", true},
+      {"/own", OK("application/json"), "{\"usageMetadata\":{\"promptTokenCount\":1}}", true},
+  };
+  struct caller caller = caller_of(&fixture, "{}");
+  caller.request.rule = fixture.config.rules;
+  caller.request.header_count = 0;
+  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
+    struct idem_chunk chunk;
+    struct idem_recording recording = recording_of(&chunk, samples[i].headers, samples[i].body);
+    struct answer_facts facts;
+    struct idem_error why = {""};
+    caller.request.path = SPAN(samples[i].path);
+    cr_expect_eq(judge_answer(&caller.request, &recording, &facts, &why), samples[i].accepted, "%s: %s: %s",
+                 samples[i].path, samples[i].body, why.text);
   }
 }
 

@@ -79,7 +79,10 @@ static const char *const members[] = {
     "\"polling_url\":\"u\"",
     "\"candidates\":[{\"finishReason\":\"STOP\"}]",
     "\"candidates\":[{\"content\":1}]",
+    "\"candidates\":[{\"index\":1},{\"finishReason\":\"STOP\",\"index\":0}]",
     "\"promptFeedback\":{\"blockReason\":\"SAFETY\"}",
+    "\"promptFeedback\":{\"blockReason\":null}",
+    "\"x_groq\":{\"error\":\"over_capacity\"}",
     "\"usage\":{\"prompt_tokens\":1,\"input_tokens\":2,\"cache_read_input_tokens\":4}",
     "\"eval_count\":5",
     "\"other\":1",
@@ -93,12 +96,14 @@ static void read_as_text(const char *body, char *out, size_t size)
   document_read((struct idem_span){body, strlen(body)}, &document);
   snprintf(out, size,
            "json=%d failed=%d error=%d words=%d empty=%d job=%d ended=%d over=%d broken=%d goes_on=%d "
-           "usage=%lld,%lld "
-           "choices=%d,%d",
+           "answers=%d owes=%d usage=%lld,%lld "
+           "choices=%d,%d,%d candidates=%d,%d",
            document.json, document.failed, document.error, document.words, document.empty, document.job,
-           document.ended, document.over, document.broken, document.goes_on, (long long)document.usage.input,
-           (long long)document.usage.output, document_choices_over(&document.choices),
-           document_choices_differ(&document.choices));
+           document.ended, document.over, document.broken, document.goes_on, document.answers, document.owes,
+           (long long)document.usage.input, (long long)document.usage.output,
+           document_choices_over(&document.choices), document_choices_differ(&document.choices),
+           document_choices_awaited(&document.choices), document_choices_over(&document.candidates),
+           document_choices_differ(&document.candidates));
 }
 
 /* Of three members each order; an equal pair is left out, for of one name twice the last one counts. */

@@ -396,7 +396,8 @@ static struct caller asking(const char *method, const char *path, const char *bo
 static int sent(const char *method, const char *path, const char *body)
 {
   struct caller caller = asking(method, path, body);
-  return (caller_ask(&caller, "{\"a\":1}") == IDEM_OWNED) + (caller_ask(&caller, "{\"a\":2}") == IDEM_OWNED);
+  return (caller_ask(&caller, "{\"answer\":1}") == IDEM_OWNED) +
+         (caller_ask(&caller, "{\"answer\":2}") == IDEM_OWNED);
 }
 
 Test(store_auto, is_told_by_method_path_temperature_and_seed)
