@@ -30,24 +30,37 @@ size_t callback_header(struct shadow *shadow, char *line, size_t len)
   return function ? function(line, 1, len, (void *)shadow->slot[SLOT_HEADERDATA]) : len;
 }
 
-static size_t give_copy(curl_write_callback function, const char *data, size_t len, void *to)
+char *callback_copy(struct shadow *shadow, char room[CALLBACK_COPY_ROOM], const char *data, size_t len)
 {
-  char copy[CURL_MAX_WRITE_SIZE];
-  if (function == (curl_write_callback)fwrite || len > sizeof(copy))
-    return function((char *)data, 1, len, to);
+  char *copy = room;
+  if (len >= CALLBACK_COPY_ROOM) {
+    shadow->long_line.len = 0;
+    copy = buffer_reserve(&shadow->long_line, len + 1);
+  }
+  if (!copy)
+    return (char *)data;
   memcpy(copy, data, len);
-  return function(copy, 1, len, to);
+  copy[len] = '\0';
+  return copy;
+}
+
+static size_t give_copy(struct shadow *shadow, curl_write_callback function, const char *data, size_t len,
+                        void *to)
+{
+  char room[CALLBACK_COPY_ROOM];
+  bool keeps_off = function == (curl_write_callback)fwrite;
+  return function(keeps_off ? (char *)data : callback_copy(shadow, room, data, len), 1, len, to);
 }
 
 size_t callback_write_copy(struct shadow *shadow, const char *data, size_t len)
 {
-  return give_copy(write_function(shadow), data, len, (void *)shadow->slot[SLOT_WRITEDATA]);
+  return give_copy(shadow, write_function(shadow), data, len, (void *)shadow->slot[SLOT_WRITEDATA]);
 }
 
 size_t callback_header_copy(struct shadow *shadow, const char *line, size_t len)
 {
   curl_write_callback function = header_function(shadow);
-  return function ? give_copy(function, line, len, (void *)shadow->slot[SLOT_HEADERDATA]) : len;
+  return function ? give_copy(shadow, function, line, len, (void *)shadow->slot[SLOT_HEADERDATA]) : len;
 }
 
 size_t callback_read(struct shadow *shadow, char *into, size_t room)

@@ -20,8 +20,14 @@ size_t callback_write(struct shadow *shadow, char *data, size_t len);
  * else nobody. Returns `len` if nobody wants it. */
 size_t callback_header(struct shadow *shadow, char *line, size_t len);
 
-/* The same of bytes that we keep. An app may write into what libcurl gives it, so it has a copy; fwrite() has not, nor has a
- * header line of more than CURL_MAX_WRITE_SIZE bytes. */
+/* A copy of bytes that we keep, with a NUL behind it, for an app's callback: one may write into what libcurl gives it, and libcurl's
+ * header lines, and nearly always its pieces of a body, are strings for those that take them for one or end them themselves. It lies
+ * in `room`, which is the caller's; a longer one, which only a header line is, with the handle until the next one. Without memory
+ * for that it is `data`. */
+#define CALLBACK_COPY_ROOM (CURL_MAX_WRITE_SIZE + 1)
+char *callback_copy(struct shadow *shadow, char room[CALLBACK_COPY_ROOM], const char *data, size_t len);
+
+/* The callbacks with such a copy of what is given; fwrite() has none. */
 size_t callback_write_copy(struct shadow *shadow, const char *data, size_t len);
 size_t callback_header_copy(struct shadow *shadow, const char *line, size_t len);
 

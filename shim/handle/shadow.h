@@ -85,6 +85,7 @@ struct shadow {
 
   struct buffer url;          /* with its NUL; len 0: none set */
   struct buffer copied_post;  /* COPYPOSTFIELDS */
+  struct buffer long_line;    /* the last header line that had no room on the stack (callback_copy) */
   struct buffer cookie_files; /* the names that were set, each with its NUL; kept as the cookies are */
   uintptr_t slot[SLOT_COUNT];
   struct rare *rare; /* RARE options that were set */

@@ -42,6 +42,7 @@ void shadow_free(struct shadow *shadow)
   shadow_reset(shadow);
   buffer_release(&shadow->url);
   buffer_release(&shadow->copied_post);
+  buffer_release(&shadow->long_line);
   buffer_release(&shadow->cookie_files);
   atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);
   pointer_map_give(&shadow_map, &shadow->entry);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/replay/debug.h"
 
+#include "shim/handle/callbacks.h"
 #include "shim/info/info.h"
 
 #include <stdio.h>
-#include <string.h>
 
 bool debug_wanted(const struct shadow *shadow)
 {
@@ -19,11 +19,8 @@ void debug_show(struct shadow *shadow, curl_infotype type, const char *data, siz
   curl_debug_callback function = (curl_debug_callback)shadow_value(shadow, CURLOPT_DEBUGFUNCTION);
   FILE *to = (FILE *)shadow->slot[SLOT_STDERR];
   if (function) {
-    char copy[CURL_MAX_WRITE_SIZE]; /* that it may write into, as into what libcurl shows */
-    bool fits = len <= sizeof(copy);
-    if (fits)
-      memcpy(copy, data, len);
-    function(shadow->handle, type, fits ? copy : (char *)data, len,
+    char room[CALLBACK_COPY_ROOM];
+    function(shadow->handle, type, callback_copy(shadow, room, data, len), len,
              (void *)shadow_value(shadow, CURLOPT_DEBUGDATA));
   } else if (to && type <= CURLINFO_HEADER_IN) {
     /* Data is not shown where there is no callback [sendf.c, Curl_debug]. */

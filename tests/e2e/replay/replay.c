@@ -294,3 +294,40 @@ Test(replay, a_callback_may_write_into_what_it_is_given)
     run_release(&run);
   }
 }
+
+/* A header line of more than 16 KB has its NUL, too, as has the fullest piece of a body. The marks are no part of the live call's header. */
+Test(replay, what_a_callback_is_given_ends_with_a_nul)
+{
+  static char wire[200000];
+  enum { LONG_LINE = 40000, BODY = 70000 };
+  int len =
+      sprintf(wire,
+              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Long: %0*d\r\nContent-Length: %d\r\n"
+              "\r\n{\"a\":\"%0*d\"}",
+              LONG_LINE, 7, BODY + 8, BODY, 7);
+  static const char *const modes[] = {"read", "write"};
+  const size_t calls = 4;
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mark=off");
+  for (size_t i = 0; i < 2; i++) {
+    mock_reset(&w);
+    world_store_anew(&w);
+    mock_lay(&w, "strings", wire, (size_t)len);
+    struct run plain = run_plain(&w, "takes_strings", modes[i], world_url(&w, "/wire/strings"), "1", NULL);
+    struct run run = run_shim(&w, "takes_strings", modes[i], world_url(&w, "/wire/strings"),
+                              world_text(&w, "%zu", calls), NULL);
+    expect_success(&plain);
+    expect_success(&run);
+    cr_expect_eq(mock_count(&w).requests, 2, "one of each program");
+    size_t line = strcspn(run.out, "\n") + 1;
+    cr_assert_eq(strlen(run.out), calls * line, "%zu lines of one length", calls);
+    cr_expect(strstr(plain.out, "lines=0 "), "libcurl ends its lines: %s", plain.out);
+    const char *came = strstr(plain.out, "header=");
+    for (size_t k = 1; k < calls; k++) {
+      const char *said = run.out + k * line;
+      cr_expect_eq(strncmp(said, "open: lines=0 pieces=0 shown=0 ", 31), 0, "call %zu: %.200s", k + 1, said);
+      cr_expect_eq(strncmp(strstr(said, "header="), came, strlen(came)), 0, "call %zu: %.200s", k + 1, said);
+    }
+    run_release(&run);
+    run_release(&plain);
+  }
+}
