@@ -8,6 +8,7 @@
  */
 #include "shim/request/body.h"
 
+#include "shim/base/clock.h"
 #include "shim/handle/callbacks.h"
 #include "shim/handle/overrides.h"
 
@@ -54,10 +55,25 @@ static size_t next_room(const struct body *body)
   return missing < READ_SIZE && body->shadow->lib->version >= 0x080700 ? (size_t)missing : READ_SIZE;
 }
 
-/* Reads until the end, the announced size, the limit, or a verdict; `whole` says that nothing is missing. */
+/* How long a reader that has begun is read ahead: no longer than libcurl lets pass between two calls of a progress callback. One that
+ * goes on may have no end before its answer begins, as a microphone. */
+#define READ_AHEAD_US 1000000
+
+/* True if the reader goes on for too long, or the app's own time is up. Until its first piece libcurl would wait in the reader, too. */
+static bool takes_too_long(const struct body *body, int64_t started_us, int64_t first_us)
+{
+  int64_t now_us = monotonic_us(), limit_ms = (long)body->shadow->slot[SLOT_TIMEOUT_MS];
+  return now_us - first_us >= READ_AHEAD_US || (limit_ms > 0 && (now_us - started_us) / 1000 >= limit_ms);
+}
+
+/* Reads until the end, the announced size, the limit, a verdict, or for too long; `whole` says that nothing is missing. */
 static void read_ahead(struct body *body, uint64_t limit)
 {
+  int64_t started_us = monotonic_us(), first_us = 0;
   while (body->read.bytes.len <= limit) {
+    body->late = first_us && takes_too_long(body, started_us, first_us);
+    if (body->late)
+      return;
     size_t room = next_room(body);
     char *into = buffer_reserve(&body->read.bytes, READ_SIZE);
     if (!into)
@@ -70,6 +86,7 @@ static void read_ahead(struct body *body, uint64_t limit)
       return;
     }
     body->read.bytes.len += count;
+    first_us = first_us ? first_us : monotonic_us();
     /* With chunked coding each piece of the app's is a chunk. */
     if (count && count < room && (body->chunked || expected_size(body->shadow) < 0) &&
         !pieces_end(&body->read))

@@ -11,7 +11,7 @@
  *     body_release(&body);
  *
  * Reading ahead calls the app's callbacks in the handle's thread, before libcurl would. An app whose body is
- * not whole (too large, paused, no memory) goes live, and libcurl is fed every byte that was read.
+ * not whole (too large, paused, without an end for a second, no memory) goes live, and libcurl is fed every byte that was read.
  */
 #ifndef IDEMSHIM_SHIM_BODY_H
 #define IDEMSHIM_SHIM_BODY_H
@@ -25,6 +25,7 @@ struct body {
   struct idem_span span; /* the whole body, if `whole` */
   bool whole;            /* false: larger than the limit, or the app's reader paused or gave up */
   bool fed;              /* it came from a read callback: libcurl must be given `read` now */
+  bool late;             /* it was read for too long, and libcurl reads the rest */
   bool chunked;          /* fed, in chunks: an announced size means nothing */
   struct form_body form;
   struct pieces read; /* ahead */

@@ -498,6 +498,8 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   bytes->body = body->span;
   if (body->form.reason)
     return body->form.reason;
+  if (body->late)
+    return "READFUNCTION goes on for too long";
   if (!body->whole)
     return body->read.bytes.len > rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
   if (body->span.len > rule->max_body)
@@ -552,7 +554,7 @@ void request_limit_time(const struct request *request)
 {
   long limit = (long)request->shadow->slot[SLOT_TIMEOUT_MS],
        spent = (long)((monotonic_us() - request->started_us) / 1000);
-  if (request->op.waited && limit > 0)
+  if ((request->op.waited || request->body.fed) && limit > 0)
     override_until_set(request->shadow, CURLOPT_TIMEOUT_MS, spent < limit ? limit - spent : 1);
 }
 

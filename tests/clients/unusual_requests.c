@@ -9,12 +9,13 @@
 #include "tests/clients/post.h"
 
 #include <stdbool.h>
+#include <unistd.h>
 
 struct reader {
   const char *text;
   size_t at;
   int pauses, rewinds, early, patience;
-  bool paused, greedy, slow;
+  bool paused, greedy, slow, drips;
 };
 
 static size_t read_text(char *into, size_t size, size_t count, void *arg)
@@ -31,8 +32,10 @@ static size_t read_text(char *into, size_t size, size_t count, void *arg)
   /* Programs exist that know how large libcurl's buffer is, and do not look at the room. */
   if (left > room && !reader->greedy)
     left = room;
-  if ((reader->pauses || reader->slow) && left > 1)
+  if ((reader->pauses || reader->slow || reader->drips) && left > 1)
     left = 1;
+  if (reader->drips)
+    usleep(10000);
   memcpy(into, reader->text + reader->at, left);
   reader->at += left;
   return left;
@@ -223,6 +226,42 @@ static void greedy_reader(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, -1L);
 }
 
+/* It speaks for ten seconds and more, a byte after the other. */
+static void dripping(CURL *handle, struct reader *reader)
+{
+  static struct curl_slist chunked = {(char *)(uintptr_t) "Transfer-Encoding: chunked", NULL};
+  static char text[1001];
+
+  memset(text, '1', sizeof text - 1);
+  reader->text = text;
+  reader->drips = true;
+  read_from(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_POST, 1L);
+  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, &chunked);
+}
+
+static void dripping_reader(CURL *handle, struct reader *reader)
+{
+  dripping(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT, 3L);
+}
+
+static int stop_once_begun(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up)
+{
+  const struct reader *reader = arg;
+
+  (void)total, (void)now, (void)up_total, (void)up;
+  return reader->at > 0;
+}
+
+static void dripping_and_stopped(CURL *handle, struct reader *reader)
+{
+  dripping(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, stop_once_begun);
+  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, reader);
+}
+
 static void ioctl_reader(CURL *handle, struct reader *reader)
 {
   post_from(handle, reader);
@@ -305,6 +344,8 @@ static const struct {
     {"paused-part", paused_part},
     {"part-paused-twice", part_paused_twice},
     {"greedy-reader", greedy_reader},
+    {"dripping-reader", dripping_reader},
+    {"dripping-and-stopped", dripping_and_stopped},
     {"ioctl-reader", ioctl_reader},
     {"no-rewind", no_rewind},
     {"engine-cookie", engine_cookie},
@@ -354,6 +395,8 @@ int main(int argc, char **argv)
       reply_print(argv[1], handle, code, &reply);
       printf("error \"%s\" rewinds %d early %d\nsent %zu\n%s\n", error, reader.rewinds, reader.early, sent,
              reply.bytes ? reply.bytes : "");
+      if (reader.drips)
+        printf("read %s\n", reader.text[reader.at] ? "in part" : "whole");
       curl_easy_cleanup(handle);
       free(reply.bytes);
       return 0;

@@ -70,6 +70,23 @@ ParameterizedTest(struct odd_case *odd_case, odd_requests, what_goes_out_is_what
   close_world();
 }
 
+/* A reader that speaks for ten seconds is not read ahead to its end: the app's timeout and its progress callback count meanwhile. */
+Test(odd_requests, a_reader_that_goes_on_is_fed_on)
+{
+  static const struct {
+    const char *name, *says;
+  } cases[] = {{"dripping-reader", "rc=28 "}, {"dripping-and-stopped", "rc=42 "}};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+    for (int shim = 0; shim < 2; shim++) {
+      struct run r = odd(shim, cases[i].name, world_url(&w, target), "");
+      cr_expect(strstr(r.out, cases[i].says), "%d: %s", shim, r.out);
+      cr_expect(strstr(r.out, "\nread in part\n"), "%d: %s", shim, r.out);
+      run_release(&r);
+    }
+  cr_expect_eq(log_events(&w, "bypass"), 2);
+  cr_expect(log_contains(&w, "READFUNCTION goes on for too long"));
+}
+
 /* The app resumes it when it will, and is not asked before; a pause that it has ended is none for libcurl. */
 Test(odd_requests, a_reader_s_pause_is_told_once)
 {
