@@ -196,6 +196,7 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   to->cookie_engine = from->cookie_engine;
   to->cookie_file = from->cookie_file;
   to->shared = from->shared;
+  to->hsts = from->hsts;
   to->form = from->form ? form_copy(from->form) : NULL;
   for (unsigned i = 0; i < from->rare_count; i++)
     complete &= set_rare(to, from->rare[i].number, from->rare[i].value, from->rare[i].is_text);
@@ -437,6 +438,7 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     break;
   case OPTION_NEEDS:
     set_need(shadow, number, value != 0);
+    shadow->hsts |= value && (option == CURLOPT_HSTS || option == CURLOPT_HSTS_CTRL);
     /* Its value is remembered where a replay in libcurl takes it away for a while, and where it is part of
      * the shape. The two options of RESUME_FROM are one place in libcurl. */
     if (option_way(number) == NEEDS_TRANSPORT &&

@@ -110,6 +110,7 @@ struct shadow {
   uint8_t rare_count, rare_room;
   bool upload, no_body, is_copied_post, copied_post_lost;
   bool cookie_engine, cookie_file, shared; /* kept over a reset, as their cookies are */
+  bool hsts;                               /* and so is what is known of hosts that are https alone */
   bool needy;                              /* a NEEDS option has been set since the last reset */
   bool disturbed; /* not IDLE: the app has set what the request was named by, so those texts may be gone */
   bool matched;   /* `rule` and `parts` are of the present URL and method */

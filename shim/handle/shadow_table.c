@@ -25,9 +25,9 @@ struct shadow *shadow_new(CURL *handle, const struct libcurl *lib)
     return NULL;
   shadow->lib = lib;
   shadow->state = PERFORM_IDLE;
-  /* The memory may have been another handle's. A reset leaves what is about cookies, as libcurl's does, so
-   * that is cleared here. */
-  shadow->cookie_engine = shadow->cookie_file = shadow->shared = false;
+  /* The memory may have been another handle's. A reset leaves what is about cookies and HSTS, as
+   * libcurl's does, so that is cleared here. */
+  shadow->cookie_engine = shadow->cookie_file = shadow->shared = shadow->hsts = false;
   shadow->cookie_files.len = 0;
   shadow_reset(shadow);
   atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);

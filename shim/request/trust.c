@@ -97,13 +97,20 @@ const char *trust_of(const struct shadow *shadow, enum idem_trust level, char *r
                      struct idem_span *trust)
 {
   struct writing w = {.shadow = shadow, .room = room, .size = size};
+  const bool upgraded = !shadow->parts.https && shadow->hsts;
   *trust = (struct idem_span){"", 0};
+  /* A redirect, or what is known of the host, may lead from http to https. */
+  if (level == IDEM_TRUST_NONE || !(shadow->parts.https || upgraded || shadow->slot[SLOT_FOLLOWLOCATION]))
+    return NULL;
   /* Most handles have no such option set. */
-  if (!shadow->parts.https || level == IDEM_TRUST_NONE || !shadow->rare_count)
+  if (!shadow->rare_count && !upgraded)
     return NULL;
   /* The app can change there all that is trusted. */
   if (level == IDEM_TRUST_FULL && shadow_value(shadow, CURLOPT_SSL_CTX_FUNCTION))
     return "SSL_CTX_FUNCTION";
+  /* An answer of http serves no call that may insist on https. */
+  if (upgraded)
+    add(&w, "", "hsts", NULL);
   add_demands(&w, false, level == IDEM_TRUST_FULL);
   if ((long)shadow_value(shadow, CURLOPT_SSL_VERIFYSTATUS))
     add(&w, "", "status", NULL);

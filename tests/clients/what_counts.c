@@ -208,6 +208,9 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(usual_trust, SAME, b->late_default = true)                                                               \
   X(trust_of_http, SAME,                                                                                     \
     (replace(a->url, sizeof(a->url), "https", "http"), URL("https", "http"), b->any_peer = true))            \
+  X(trust_of_redirect, OTHER,                                                                                \
+    (replace(a->url, sizeof(a->url), "https", "http"), URL("https", "http"), a->follow = b->follow = true,   \
+     b->any_peer = true))                                                                                    \
   X(redirects, OTHER, (a->follow = b->follow = true, b->max_redirects = 3))                                  \
   X(redirects_off, SAME, b->max_redirects = 3)                                                               \
   X(redirects_post, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_POSTREDIR, 7)))                  \

@@ -594,3 +594,30 @@ Test(keys, repeats_fresh_samples_anew_once_the_answer_was_delivered)
   post_only("X: y", "{}");
   cr_expect_eq(mock_count(&w).requests, 2);
 }
+
+/* What is known of the host leads to https, where an answer of -k must not be given to a call that verifies. */
+Test(keys, a_call_that_hsts_leads_to_https_verifies_as_it_is_told)
+{
+  static const char known[] = "llm.test \"20991231 00:00:00\"\n";
+  const char *hosts = world_write(&w, "hosts", known, strlen(known));
+  const char *to = world_text(&w, "llm.test:443:127.0.0.1:%d", w.tls_port),
+             *plain = world_text(&w, "llm.test:80:127.0.0.1:%d", w.port),
+             *url = "http://llm.test/v1/messages";
+  world_env(&w, "IDEMSHIM_RULES", "host=llm.test");
+  struct run by_http =
+      run_shim(&w, "curl", "-sS", "-d", "{}", "--connect-to", to, "--connect-to", plain, url, NULL);
+  expect_success(&by_http);
+  struct run any = run_shim(&w, "curl", "-sSk", "-d", "{}", "--hsts", hosts, "--connect-to", to,
+                            "--connect-to", plain, url, NULL);
+  if (any.status == 2)
+    cr_skip("a curl without HSTS");
+  expect_success(&any);
+  cr_expect_eq(mock_count(&w).requests, 2, "an answer of http for a call that goes to https");
+  struct run verifies = run_shim(&w, "curl", "-sS", "-d", "{}", "--hsts", hosts, "--connect-to", to,
+                                 "--connect-to", plain, url, NULL);
+  cr_expect_eq(verifies.status, 60, "%s", verifies.out);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&by_http);
+  run_release(&any);
+  run_release(&verifies);
+}

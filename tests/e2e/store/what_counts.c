@@ -64,9 +64,9 @@ Test(what_counts, a_rule_leaves_out_what_it_says)
 {
   static const char *const verify[] = {"ca",      "ca_dir",     "issuer",       "crl",
                                        "ca_blob", "revocation", "ctx_function", NULL};
-  static const char *const none[] = {"ca",         "ca_dir",         "issuer",   "crl",      "ca_blob",
-                                     "revocation", "ctx_function",   "any_peer", "any_name", "pins",
-                                     "status",     "proxy_any_peer", NULL};
+  static const char *const none[] = {
+      "ca",       "ca_dir",   "issuer", "crl",    "ca_blob",        "revocation",        "ctx_function",
+      "any_peer", "any_name", "pins",   "status", "proxy_any_peer", "trust_of_redirect", NULL};
   static const char *const nobody[] = {"query_credential",
                                        "token_header",
                                        "word_header",
