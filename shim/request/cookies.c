@@ -203,19 +203,27 @@ static bool is_of_path(const struct shadow *shadow, const char *path)
          (asked_len == len || path[len - 1] == '/' || asked[len] == '/');
 }
 
-/* Appends "name=value" if libcurl would send the cookie of this line of its jar. False without memory. */
+static bool append_text(struct buffer *text, const char *data, const char *end)
+{
+  return buffer_append(text, data, strlen(data)) && buffer_append(text, end, 1);
+}
+
+/* Appends "name=value" if libcurl would send the cookie of this line of its jar; and for which domain and path one is that it
+ * would not, where a redirect may lead there. False without memory. */
 static bool append_sent(const struct shadow *shadow, struct idem_span host, const char *line,
                         struct buffer *text)
 {
   char *copy = strdup(line), *parts[PART_COUNT];
   bool complete = copy != NULL;
   if (copy && cut(copy, parts)) {
-    bool sent = is_of_host(host, parts) && is_of_path(shadow, parts[PATH]) && !is_ended(parts) &&
-                idem_name_of_cookie(parts[NAME], strlen(parts[NAME])) != IDEM_NAME_TRANSIENT;
-    complete =
-        !sent || (buffer_append(text, parts[NAME], strlen(parts[NAME])) && buffer_append(text, "=", 1) &&
-                  (!parts[VALUE] || buffer_append(text, parts[VALUE], strlen(parts[VALUE]))) &&
-                  buffer_append(text, "\n", 1));
+    bool sent = is_of_host(host, parts) && is_of_path(shadow, parts[PATH]);
+    bool counts = (sent || shadow->slot[SLOT_FOLLOWLOCATION]) && !is_ended(parts) &&
+                  idem_name_of_cookie(parts[NAME], strlen(parts[NAME])) != IDEM_NAME_TRANSIENT;
+    if (counts && !sent)
+      complete = append_text(text, parts[DOMAIN], "\t") && append_text(text, parts[PATH], "\t");
+    if (counts)
+      complete = complete && append_text(text, parts[NAME], "=") &&
+                 append_text(text, parts[VALUE] ? parts[VALUE] : "", "\n");
   }
   free(copy);
   return complete;

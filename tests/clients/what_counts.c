@@ -230,6 +230,14 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(certificate, OTHER, text(b, CURLOPT_SSLCERT, "/nowhere/me.pem"))                                         \
   X(cookie_engine, OTHER, text(b, CURLOPT_COOKIELIST, "Set-Cookie: s=1; domain=api.example; path=/"))        \
   X(cookie_elsewhere, SAME, text(b, CURLOPT_COOKIELIST, "Set-Cookie: s=1; domain=b.example; path=/"))        \
+  X(cookie_of_redirect, OTHER,                                                                               \
+    (a->follow = b->follow = true,                                                                           \
+     text(b, CURLOPT_COOKIELIST, "Set-Cookie: s=1; domain=b.example; path=/")))                              \
+  X(cookie_of_path, SAME, text(b, CURLOPT_COOKIELIST, "Set-Cookie: s=1; domain=api.example; path=/v9"))      \
+  X(cookie_of_redirected_path, OTHER,                                                                        \
+    (a->follow = b->follow = true,                                                                           \
+     text(a, CURLOPT_COOKIELIST, "Set-Cookie: s=1; domain=api.example; path=/v9"),                           \
+     text(b, CURLOPT_COOKIELIST, "Set-Cookie: s=2; domain=api.example; path=/v9")))                          \
   X(ca_dir, OTHER, text(b, CURLOPT_CAPATH, "/nowhere"))                                                      \
   X(issuer, OTHER, text(b, CURLOPT_ISSUERCERT, "/nowhere/issuer.pem"))                                       \
   X(crl, OTHER, text(b, CURLOPT_CRLFILE, "/nowhere/crl.pem"))                                                \

@@ -79,6 +79,8 @@ Test(what_counts, a_rule_leaves_out_what_it_says)
                                        "bearer",
                                        "certificate",
                                        "cookie_engine",
+                                       "cookie_of_redirect",
+                                       "cookie_of_redirected_path",
                                        "header_joined_token",
                                        "forwarded_for_whom",
                                        "login_by_halves",
