@@ -112,6 +112,7 @@
   X(POSTREDIR)                                                                                               \
   X(REDIR_PROTOCOLS)                                                                                         \
   X(UNRESTRICTED_AUTH)                                                                                       \
+  X(AUTOREFERER)                                                                                             \
   X(PATH_AS_IS)
 #define OPTIONS_RARE_TEXT(X)                                                                                 \
   X(PROXY)                                                                                                   \

@@ -459,14 +459,17 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
   }
 }
 
-const char *shadow_method(const struct shadow *shadow)
+const char *shadow_own_method(const struct shadow *shadow)
 {
   static const char *const words[] = {[HTTP_GET] = "GET",   [HTTP_HEAD] = "HEAD", [HTTP_POST] = "POST",
                                       [HTTP_FORM] = "POST", [HTTP_MIME] = "POST", [HTTP_PUT] = "PUT"};
-  const char *custom = shadow_text(shadow, SLOT_CUSTOMREQUEST);
-  if (custom)
-    return custom;
   return shadow->no_body ? "HEAD" : words[shadow->request];
+}
+
+const char *shadow_method(const struct shadow *shadow)
+{
+  const char *custom = shadow_text(shadow, SLOT_CUSTOMREQUEST);
+  return custom ? custom : shadow_own_method(shadow);
 }
 
 const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_config *config)

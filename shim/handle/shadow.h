@@ -166,6 +166,9 @@ static inline const struct idem_rule *shadow_rule(struct shadow *shadow, const s
 /* "POST": the word that goes on the request line. */
 const char *shadow_method(const struct shadow *shadow);
 
+/* The same without CURLOPT_CUSTOMREQUEST, which changes the word alone. */
+const char *shadow_own_method(const struct shadow *shadow);
+
 /* A rule's call begins and ends. */
 void shadow_begin(struct shadow *shadow);
 void shadow_end(struct shadow *shadow);

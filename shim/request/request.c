@@ -167,9 +167,19 @@ static void add_redirects(struct text *text, const struct shadow *shadow)
   } numbers[] = {{CURLOPT_MAXREDIRS, ";redirects:"},
                  {CURLOPT_POSTREDIR, ";post-redirects:"},
                  {CURLOPT_REDIR_PROTOCOLS, ";redirect-protocols:"},
-                 {CURLOPT_UNRESTRICTED_AUTH, ";unrestricted-auth:"}};
-  if (!shadow->slot[SLOT_FOLLOWLOCATION])
+                 {CURLOPT_UNRESTRICTED_AUTH, ";unrestricted-auth:"},
+                 {CURLOPT_AUTOREFERER, ";auto-referer:"}};
+  const long follow = (long)shadow->slot[SLOT_FOLLOWLOCATION];
+  if (!follow)
     return;
+  /* Since 8.16 it also says whether the method of CUSTOMREQUEST stays. */
+  if (follow != 1)
+    add_number(text, ";follow:", follow);
+  /* On its way libcurl may change the method that it has of its own, and CUSTOMREQUEST covers it or not. A GET and a HEAD stay
+   * what they are. */
+  const char *custom = shadow_text(shadow, SLOT_CUSTOMREQUEST), *own = shadow_own_method(shadow);
+  if (custom && (strcmp(custom, own) != 0 || (strcmp(own, "GET") != 0 && strcmp(own, "HEAD") != 0)))
+    add_pair(text, ";custom-of:", own);
   for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
     add_number(text, numbers[i].name, (long)shadow_value(shadow, numbers[i].option));
   add_pair(text, ";redirect-protocols:", (const char *)shadow_value(shadow, CURLOPT_REDIR_PROTOCOLS_STR));

@@ -50,7 +50,7 @@ struct request {
   struct idem_span headers[REQUEST_HEADERS_MAX];
   struct idem_span credentials[REQUEST_CREDENTIALS_MAX];
   char origin[320];
-  char shape[192];
+  char shape[256];
   char trust[512];
   char option_headers[768]; /* header lines that are put together of options */
   const char *host;         /* the app's Host: line, NULL: libcurl's own */

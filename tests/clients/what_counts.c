@@ -217,6 +217,14 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(redirects_login, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_UNRESTRICTED_AUTH, 1)))         \
   X(redirects_schemes, OTHER,                                                                                \
     (a->follow = b->follow = true, number(b, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_HTTPS)))                     \
+  X(redirects_custom, OTHER, (a->follow = b->follow = true, b->method = "POST"))                             \
+  X(redirects_custom_off, SAME, b->method = "POST")                                                          \
+  X(redirects_kind, OTHER,                                                                                   \
+    (a->follow = b->follow = true, a->method = b->method = "PUT", number(b, CURLOPT_HTTPGET, 1),             \
+     *a->body = *b->body = '\0', add(a, "Content-Type:", 0)))                                                \
+  X(redirects_how, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_FOLLOWLOCATION, 2)))              \
+  X(redirects_referer, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_AUTOREFERER, 1)))             \
+  X(redirects_referer_off, SAME, number(b, CURLOPT_AUTOREFERER, 1))                                          \
   X(timeout, SAME, b->timeout = 5000)                                                                        \
   X(buffer, SAME, number(b, CURLOPT_BUFFERSIZE, 2048))                                                       \
   X(keep_alive, SAME, number(b, CURLOPT_TCP_KEEPALIVE, 1))                                                   \
