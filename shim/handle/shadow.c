@@ -431,6 +431,8 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
   case OPTION_RARE_TEXT:
     if (!set_rare(shadow, number, value, row->kind == OPTION_RARE_TEXT))
       set_forgotten(shadow, number);
+    if (option == CURLOPT_PATH_AS_IS)
+      shadow->matched = false;
     break;
   case OPTION_RARE_BLOB:
     if (!set_blob(shadow, number, (const struct curl_blob *)value))
@@ -472,6 +474,25 @@ const char *shadow_method(const struct shadow *shadow)
   return custom ? custom : shadow_own_method(shadow);
 }
 
+/* Of a URL in a text libcurl takes "." and ".." out of the path, so that /v1/../v2 goes out as /v2. A handle of its URL API
+ * it takes as it is. False without memory. */
+static bool note_path(struct shadow *shadow)
+{
+  const struct url_parts *parts = &shadow->parts;
+  const char *written = shadow->url.data + parts->path;
+  shadow->path.len = 0;
+  if (!url_has_dots(written, parts->path_len) || shadow->slot[SLOT_CURLU] ||
+      shadow_value(shadow, CURLOPT_PATH_AS_IS))
+    return true;
+  char *path = url_sent_path(shadow->lib, shadow->url.data);
+  const size_t len = path ? strlen(path) : 0;
+  /* Of a URL that it refuses nothing goes out. */
+  bool known = !path || (len == parts->path_len && memcmp(path, written, len) == 0) ||
+               buffer_append(&shadow->path, path, len);
+  shadow->lib->free(path);
+  return known;
+}
+
 const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_config *config)
 {
   /* libcurl reads a URL handle when the transfer starts, and the app may have changed it since the last
@@ -489,17 +510,19 @@ const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_co
   shadow->unmatched = false;
   shadow->rule = NULL;
   const char *url = shadow->url.data;
-  if (!shadow->url.len || !url_split(url, (long)shadow->slot[SLOT_PORT], &shadow->parts))
+  if (!shadow->url.len || !url_split(url, (long)shadow->slot[SLOT_PORT], &shadow->parts) ||
+      !note_path(shadow))
     return NULL;
   const char *method = shadow_method(shadow);
   const struct url_parts *parts = &shadow->parts;
+  const struct idem_span path = shadow_path(shadow);
   struct idem_target target = {
       .method = method,
       .method_len = strlen(method),
       .host = url + parts->host,
       .host_len = parts->host_len,
-      .path = parts->path_len ? url + parts->path : "/",
-      .path_len = parts->path_len ? parts->path_len : 1,
+      .path = path.data,
+      .path_len = path.len,
       .port = parts->port,
   };
   const struct idem_origin *recorded = idem_config_origin(config, &target, parts->https);

@@ -83,7 +83,8 @@ struct shadow {
                    match, and it is  IDLE; else the shadow itself, which is nobody's handle */
   const struct libcurl *lib;
 
-  struct buffer url;          /* with its NUL; len 0: none set */
+  struct buffer url;  /* with its NUL; len 0: none set */
+  struct buffer path; /* valid while `matched`: what goes out, if it is not what the URL says; len 0: it is */
   struct buffer copied_post;  /* COPYPOSTFIELDS */
   struct buffer long_line;    /* the last header line that had no room on the stack (callback_copy) */
   struct buffer cookie_files; /* the names that were set, each with its NUL; kept as the cookies are */
@@ -176,6 +177,16 @@ void shadow_end(struct shadow *shadow);
 static inline const char *shadow_text(const struct shadow *shadow, enum option_slot slot)
 {
   return (const char *)shadow->slot[slot];
+}
+
+/* The path that goes out; while `matched`, and the URL is an http one. */
+static inline struct idem_span shadow_path(const struct shadow *shadow)
+{
+  const struct url_parts *parts = &shadow->parts;
+  if (shadow->path.len)
+    return (struct idem_span){shadow->path.data, shadow->path.len};
+  return parts->path_len ? (struct idem_span){shadow->url.data + parts->path, parts->path_len}
+                         : (struct idem_span){"/", 1};
 }
 
 /* What libcurl itself says of the transfer; 0 if it does not. */

@@ -88,6 +88,25 @@ bool url_split(const char *url, long port_option, struct url_parts *parts)
   return true;
 }
 
+bool url_has_dots(const char *path, size_t len)
+{
+  const char *end = path + len;
+  for (const char *slash = path; (slash = memchr(slash, '/', (size_t)(end - slash))); slash++)
+    if (end - slash >= 2 && (slash[1] == '.' || (end - slash >= 4 && strncasecmp(slash + 1, "%2e", 3) == 0)))
+      return true;
+  return false;
+}
+
+char *url_sent_path(const struct libcurl *lib, const char *url)
+{
+  CURLU *parsed = lib->url();
+  char *path = NULL;
+  if (parsed && lib->url_set(parsed, CURLUPART_URL, url, CURLU_GUESS_SCHEME) == CURLUE_OK)
+    lib->url_get(parsed, CURLUPART_PATH, &path, 0);
+  lib->url_cleanup(parsed);
+  return path;
+}
+
 bool url_says_all(const struct libcurl *lib, CURLU *handle, const char *url)
 {
   static const CURLUPart parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_HOST,

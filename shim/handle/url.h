@@ -19,6 +19,13 @@
  * without brackets, in any case; the path may be empty. */
 bool url_split(const char *url, long port_option, struct url_parts *parts);
 
+/* True if the path may have segments that libcurl takes out of it: "." and "..", and in newer versions also those that are
+ * written "%2e". */
+bool url_has_dots(const char *path, size_t len);
+
+/* The path that libcurl makes of this URL, to be freed by libcurl; NULL if it refuses the URL, or without memory. */
+char *url_sent_path(const struct libcurl *lib, const char *url);
+
 /* True if `url`, which libcurl has made of the handle, says what the handle does, so that one can stand for the other.
  * An app may set parts that no text can say: libcurl sends the query "a#b" whole, and of a text only "a"; and it
  * refuses texts with what it takes as a part, such as a space. Needs memory; without, it is false. */

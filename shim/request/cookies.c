@@ -195,12 +195,12 @@ void cookies_mend(const struct shadow *shadow, const char *host_line, struct ide
 /* True if a cookie of `path` goes along with the URL (RFC 6265, 5.1.4). */
 static bool is_of_path(const struct shadow *shadow, const char *path)
 {
-  const char *asked = shadow->url.data + shadow->parts.path;
-  size_t len = strlen(path), asked_len = shadow->parts.path_len;
+  const struct idem_span asked = shadow_path(shadow);
+  size_t len = strlen(path);
   if (len <= 1)
     return true;
-  return asked_len >= len && memcmp(asked, path, len) == 0 &&
-         (asked_len == len || path[len - 1] == '/' || asked[len] == '/');
+  return asked.len >= len && memcmp(asked.data, path, len) == 0 &&
+         (asked.len == len || path[len - 1] == '/' || asked.data[len] == '/');
 }
 
 static bool append_text(struct buffer *text, const char *data, const char *end)

@@ -477,8 +477,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   request->tape.played = request->tape.fault = request->tape.streamed = false;
   bytes->rule = rule;
   bytes->method = span_of(shadow_method(shadow));
-  bytes->path = parts->path_len ? (struct idem_span){shadow->url.data + parts->path, parts->path_len}
-                                : (struct idem_span){"/", 1};
+  bytes->path = shadow_path(shadow);
   bytes->query = (struct idem_span){shadow->url.data + parts->query, parts->query_len};
   bytes->scope = span_of(settings()->scope);
   /* Before the first reason to stop: of a call that cannot be named, tape and log have what there is. */

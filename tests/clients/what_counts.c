@@ -134,6 +134,12 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(path_as_is, OTHER,                                                                                       \
     (replace(a->url, sizeof(a->url), "/v1/", "/a/../v1/"), URL("/v1/", "/a/../v1/"),                         \
      number(b, CURLOPT_PATH_AS_IS, 1)))                                                                      \
+  X(path_dots, SAME, URL("/v1/", "/a/../v1/./"))                                                             \
+  X(path_hidden, SAME, (replace(a->url, sizeof(a->url), "/v1/", "/.v1/"), URL("/v1/", "/a/../.v1/")))        \
+  X(path_dots_cookie, OTHER,                                                                                 \
+    (replace(a->url, sizeof(a->url), "/v1/", "/a/../v1/"), URL("/v1/", "/a/../v1/"),                         \
+     text(a, CURLOPT_COOKIELIST, "Set-Cookie: s=1; domain=api.example; path=/v1"),                           \
+     text(b, CURLOPT_COOKIELIST, "Set-Cookie: s=2; domain=api.example; path=/v1")))                          \
   X(host, OTHER, URL("api.", "apj."))                                                                        \
   X(port, OTHER, URL(".example", ".example:8443"))                                                           \
   X(method, OTHER, b->method = "PUT")                                                                        \

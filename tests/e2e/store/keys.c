@@ -621,3 +621,23 @@ Test(keys, a_call_that_hsts_leads_to_https_verifies_as_it_is_told)
   run_release(&any);
   run_release(&verifies);
 }
+
+/* libcurl takes dot segments out of the path, and what goes out is what a rule is about. */
+Test(keys, a_rule_meets_the_path_that_goes_out)
+{
+  static const char *const targets[] = {"/v1/monitor", "/v1/./monitor", "/v1/x/../monitor", "/v1/./messages",
+                                        "/v1/messages"};
+  world_env(&w, "IDEMSHIM_RULES",
+            "host=127.0.0.1:%d path=/v1/monitor action=bypass; host=127.0.0.1:%d path=/v1/messages", w.port,
+            w.port);
+  for (int i = 0; i < 10; i++) {
+    struct run r = run_shim(&w, "curl", "-sS", "-d", "{}", world_url(&w, targets[i / 2]), NULL);
+    expect_success(&r);
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, 7);
+  struct run r =
+      run_shim(&w, "curl", "-sS", "--path-as-is", "-d", "{}", world_url(&w, "/v1/./messages"), NULL);
+  cr_expect_eq(log_events(&w, "hit"), 3);
+  run_release(&r);
+}

@@ -78,6 +78,7 @@ Test(what_counts, a_rule_leaves_out_what_it_says)
                                        "netrc_login",
                                        "bearer",
                                        "certificate",
+                                       "path_dots_cookie",
                                        "cookie_engine",
                                        "cookie_of_redirect",
                                        "cookie_of_redirected_path",
