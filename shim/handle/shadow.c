@@ -279,7 +279,9 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
   case CURLOPT_POST:
     shadow->request = on ? HTTP_POST : HTTP_GET;
     shadow->no_body &= !on;
-    shadow->upload = false;
+    /* Before that version, an upload that was asked for stays one, and is a PUT (CVE-2022-32221). */
+    if (shadow->lib->version >= 0x075600)
+      shadow->upload = false;
     break;
   case CURLOPT_UPLOAD:
   case CURLOPT_PUT:

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum verdict { SAME, OTHER, LIVE };
+enum verdict { SAME, OTHER, LIVE, SAME_SINCE_7_86 /* and before live */ };
 
 /* A request in pieces that a change can get at. */
 struct ask {
@@ -274,6 +274,7 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(range, OTHER, text(b, CURLOPT_RANGE, "0-9"))                                                             \
   X(url_parts, SAME, b->url_part = b->url)                                                                   \
   X(condition, LIVE, number(b, CURLOPT_TIMECONDITION, CURL_TIMECOND_IFMODSINCE))                             \
+  X(upload_then_post, SAME_SINCE_7_86, (number(b, CURLOPT_UPLOAD, 1), number(b, CURLOPT_POST, 1)))           \
   X(ctx_function, LIVE, b->ctx = true)
 
 /* The table of headers that change while the answer does not. */
@@ -502,6 +503,8 @@ int main(int argc, char **argv)
     send_it(&b);
     int second = named(log, ids[1]);
     enum verdict is = second == 0 ? LIVE : strcmp(ids[0], ids[1]) == 0 ? SAME : OTHER, want = change->verdict;
+    if (want == SAME_SINCE_7_86)
+      want = curl_version_info(CURLVERSION_NOW)->version_num >= 0x075600 ? SAME : LIVE;
     if (argc > 4 && strcmp(argv[4], change->name) == 0)
       want = want == SAME ? OTHER : SAME;
     if (first == 1 && second >= 0 && is == want)
