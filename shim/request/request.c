@@ -10,10 +10,12 @@
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 /* Building. Texts grow in the request's own rooms, so that a hit allocates nothing; once one does not fit,
  * its `len` is more than the room. */
@@ -118,6 +120,26 @@ static void add_host(struct text *text, const struct request *request)
   add_lower(text, host.data, host.len);
 }
 
+/* A Unix socket, which is another one in another directory if its path is relative. False if that is not known. */
+static bool add_socket(struct text *text, const char *path)
+{
+  char directory[512];
+  if (!path)
+    return true;
+  add_text(text, " ");
+  if (*path && *path != '/') {
+    int saved = errno;
+    const bool known = getcwd(directory, sizeof(directory)) && *directory == '/';
+    errno = saved;
+    if (!known)
+      return false;
+    add_text(text, directory[1] ? directory : "");
+    add_text(text, "/");
+  }
+  add_text(text, path);
+  return true;
+}
+
 /* "https://api.openai.com:443", and what else says which server that is: a socket's path, CONNECT_TO,
  * RESOLVE. */
 static const char *build_origin(struct request *request)
@@ -139,12 +161,10 @@ static const char *build_origin(struct request *request)
     add_text(&text, literal ? "]:" : ":");
     add_port(&text, parts->port);
   }
-  /* Neighbours in the table of options.h; @ keeps an abstract name from passing for a path. */
-  for (unsigned slot = SLOT_UNIX_SOCKET_PATH; slot <= SLOT_ABSTRACT_UNIX_SOCKET; slot++)
-    if (shadow->slot[slot]) {
-      add_text(&text, slot == SLOT_ABSTRACT_UNIX_SOCKET ? " @" : " ");
-      add_text(&text, (const char *)shadow->slot[slot]);
-    }
+  /* @ keeps an abstract name from passing for a path. */
+  add_pair(&text, " @", shadow_text(shadow, SLOT_ABSTRACT_UNIX_SOCKET));
+  if (!add_socket(&text, shadow_text(shadow, SLOT_UNIX_SOCKET_PATH)))
+    return "UNIX_SOCKET_PATH and an unknown directory";
   /* Entries that lead the URL's host somewhere else: another server is another origin. */
   static const uint8_t detours[] = {SLOT_CONNECT_TO, SLOT_RESOLVE};
   for (size_t i = 0; i < sizeof(detours); i++)

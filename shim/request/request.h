@@ -49,7 +49,7 @@ struct request {
 
   struct idem_span headers[REQUEST_HEADERS_MAX];
   struct idem_span credentials[REQUEST_CREDENTIALS_MAX];
-  char origin[320];
+  char origin[640];
   char shape[256];
   char trust[512];
   char option_headers[768]; /* header lines that are put together of options */

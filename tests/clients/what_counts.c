@@ -12,10 +12,12 @@
 #define CURL_DISABLE_TYPECHECK
 #include "shim/libcurl/curl_compat.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum verdict { SAME, OTHER, LIVE, SAME_SINCE_7_86 /* and before live */ };
 
@@ -33,7 +35,7 @@ struct ask {
     const char *text; /* NULL: it is the number */
   } set[4];
   int sets;
-  const char *part, *netrc, *to, *blob, *url_part;
+  const char *part, *netrc, *to, *blob, *url_part, *dir;
   CURLoption blob_of;
 };
 
@@ -268,6 +270,12 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(proxy_of_http, SAME, number(b, CURLOPT_PROXY_SSL_VERIFYPEER, 0))                                         \
   X(proxy_login, SAME, text(b, CURLOPT_PROXYUSERPWD, "me:a"))                                                \
   X(socket, OTHER, text(b, CURLOPT_UNIX_SOCKET_PATH, "/nowhere/a"))                                          \
+  X(socket_elsewhere, OTHER,                                                                                 \
+    (text(a, CURLOPT_UNIX_SOCKET_PATH, "llm.sock"), text(b, CURLOPT_UNIX_SOCKET_PATH, "llm.sock"),           \
+     b->dir = "/"))                                                                                          \
+  X(socket_by_whole_path, SAME,                                                                              \
+    (text(a, CURLOPT_UNIX_SOCKET_PATH, "/usr/llm.sock"), text(b, CURLOPT_UNIX_SOCKET_PATH, "llm.sock"),      \
+     b->dir = "/usr"))                                                                                       \
   X(connect_to, OTHER, b->to = "::127.0.0.1:1")                                                              \
   X(codings, OTHER, text(b, CURLOPT_ACCEPT_ENCODING, "gzip"))                                                \
   X(codings_header, OTHER, add(b, "Accept-Encoding: gzip", 0))                                               \
@@ -455,7 +463,13 @@ static void send_it(const struct ask *ask)
     curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, ask->timeout);
   if (ask->ctx)
     curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, on_ctx);
+  int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (here < 0 || (ask->dir && chdir(ask->dir) < 0))
+    abort();
   curl_easy_perform(h);
+  if (fchdir(here) < 0)
+    abort();
+  close(here);
   curl_slist_free_all(list);
   curl_slist_free_all(to);
   curl_easy_cleanup(h);
