@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/request/request.h"
 
+#include "config/kernel.h"
 #include "shim/base/span.h"
+#include "shim/form/form_file.h"
 #include "shim/handle/overrides.h"
 #include "shim/handle/url.h"
 #include "shim/request/cookies.h"
@@ -398,8 +400,8 @@ static void build_credentials(struct request *request)
 {
   static const uint8_t slots[] = {SLOT_USERPWD,        SLOT_USERNAME,  SLOT_PASSWORD,
                                   SLOT_XOAUTH2_BEARER, SLOT_AWS_SIGV4, SLOT_SSLCERT};
-  _Static_assert(sizeof(slots) + 3 <= REQUEST_CREDENTIALS_MAX,
-                 "a place for each, for the URL's, for cookies and for a .netrc");
+  _Static_assert(sizeof(slots) + 4 <= REQUEST_CREDENTIALS_MAX,
+                 "a place for each, for the URL's, for cookies, for a .netrc and for a certificate");
   struct idem_request *bytes = &request->bytes;
   bytes->credentials = request->credentials;
   for (size_t i = 0; i < sizeof(slots); i++)
@@ -459,6 +461,28 @@ static bool build_netrc(struct request *request)
   return true;
 }
 
+/* A client certificate is what its file holds, beside the name of the file: it may be replaced, and each machine has its own
+ * at one place. What is no file has a name alone, as a key in a token. False if the call has to be live: it is a pipe,
+ * which gives its text once, or cannot be read. */
+static bool build_certificate(struct request *request)
+{
+  enum { CERTIFICATE_MAX = 1 << 20 };
+  const char *path = shadow_text(request->shadow, SLOT_SSLCERT);
+  struct idem_request *bytes = &request->bytes;
+  struct stat info;
+  int saved = errno;
+  bool known = true;
+  if (request->rule->keying.tenant == IDEM_TENANT_CREDENTIALS &&
+      idem_fstatat(AT_FDCWD, path, &info, 0) == 0) {
+    known =
+        !form_file_read(&request->certificate, &request->body.form.files, path, INT64_MAX, CERTIFICATE_MAX);
+    if (known)
+      request->credentials[bytes->credential_count++] = span_of_buffer(&request->certificate);
+  }
+  errno = saved;
+  return known;
+}
+
 /* True if a Content-Length: of the app's own says another length than that of the body: the server takes a part of it. How long
  * a form of libcurl's is, depends on its boundary. */
 static bool tells_another_length(const struct request *request)
@@ -514,6 +538,8 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
     return "UPLOAD and another method";
   if (!protocol_allowed(shadow))
     return "PROTOCOLS";
+  if (shadow->slot[SLOT_SSLCERT] && !build_certificate(request))
+    return "SSLCERT";
   if (shadow->slot[SLOT_CURLU] &&
       !url_says_all(shadow->lib, (CURLU *)shadow->slot[SLOT_CURLU], shadow->url.data))
     return "CURLU";
@@ -542,6 +568,7 @@ void request_release(struct request *request)
   free(request->zeroed);
   buffer_release(&request->cookies);
   buffer_release(&request->netrc);
+  buffer_release(&request->certificate);
 }
 
 /* Moves a span of the request's own text with it; one of the app's stays where it is. */

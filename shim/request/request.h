@@ -38,6 +38,7 @@ struct request {
   struct body body;
   struct buffer cookies;        /* that libcurl's engine sends along */
   struct buffer netrc;          /* what a .netrc says of the host */
+  struct buffer certificate;    /* what the file of the client certificate holds */
   struct stream_follow *stream; /* what has come of an answer that it waits for; NULL: it has not waited */
   char *zeroed;                 /* the body, with usage=zero; NULL: as it is */
   struct idem_span whole;       /* what it was, in the record */

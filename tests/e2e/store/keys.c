@@ -641,3 +641,22 @@ Test(keys, a_rule_meets_the_path_that_goes_out)
   cr_expect_eq(log_events(&w, "hit"), 3);
   run_release(&r);
 }
+
+/* Who asks is what the file of the certificate holds; for http libcurl does not read it. */
+Test(keys, another_certificate_at_the_same_place_is_another_tenant)
+{
+  static const char *const who[] = {"alice", "bob", "alice"};
+  for (int i = 0; i < 3; i++) {
+    const char *file = world_write(&w, "client.pem", who[i], strlen(who[i]));
+    struct run r = run_shim(&w, "curl", "-sS", "--cert", file, "-d", "{}", world_url(&w, target), NULL);
+    expect_success(&r);
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, 2);
+  struct run pipe = run_shim(&w, "sh", "-c", "mkfifo \"$1\" && exec curl -sS --cert \"$1\" -d {} \"$2\"",
+                             "sh", world_path(&w, "pipe.pem"), world_url(&w, target), NULL);
+  expect_success(&pipe);
+  cr_expect_eq(mock_count(&w).requests, 3);
+  cr_expect(log_contains(&w, "\"reason\":\"SSLCERT\""));
+  run_release(&pipe);
+}
