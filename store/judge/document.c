@@ -28,6 +28,8 @@ static const char *const failures[] = {"error",          "exception",          "
 static const char *const loose_ends[] = {"done",         "end",      "complete",    "completed",
                                          "finish",       "finished", "message_end", "workflow_finished",
                                          "response.done"};
+/* A part of a stream of the AI SDK's; of a document it says nothing. */
+static const char *const aborted[] = {"abort"};
 static const char *const between[] = {"image_generation.partial_image", "image_edit.partial_image"};
 /* How `type` begins in the events of streams that end in words of their own, each of them up to the end. */
 static const char *const owing[] = {"response.", "conversation.response.", "message_start", "content_block_",
@@ -35,13 +37,18 @@ static const char *const owing[] = {"response.", "conversation.response.", "mess
 
 /* `status` and its like, in any case of letters, and without what Google writes before them (JOB_STATE_FAILED). */
 static const char *const failed_states[] = {"failed", "cancelled", "canceled", "expired", "aborted"};
+static const char *const failed_workflows[] = {"failed", "stopped"};
 /* The same, only where words stand beside them, or in the `task_status` of a task. */
 static const char *const refused_states[] = {"error", "fail", "failure"};
-static const char *const job_states[] = {
-    "queued",    "in_queue",           "in_progress", "in-progress", "processing", "pending",
-    "running",   "starting",           "submitted",   "scheduled",   "validating", "accepted",
-    "creating",  "throttled",          "notstarted",  "not_started", "finalizing", "cancelling",
-    "canceling", "pending-evaluation", "preparing",   "enqueued",    "dreaming",   "validating_files"};
+static const char *const job_states[] = {"queued",     "in_queue",   "in_progress", "in-progress",
+                                         "processing", "pending",    "running",     "starting",
+                                         "submitted",  "scheduled",  "validating",  "accepted",
+                                         "creating",   "throttled",  "notstarted",  "not_started",
+                                         "finalizing", "cancelling", "canceling",   "pending-evaluation",
+                                         "preparing",  "enqueued",   "dreaming",    "validating_files",
+                                         "inprogress", "waiting"};
+/* The same where the answer is there as a null: of a thing that is not waited for it says that it is there. */
+static const char *const begun_states[] = {"created"};
 /* Why something is over, where it is over for no reason of the answer's own. What has "error" in it is one of them. */
 static const char *const broken[] = {
     "abort",  "aborted", "cancel",  "cancelled", "canceled",
@@ -52,8 +59,8 @@ static const char *const unfinished[] = {"", "null", "not_finished", "FINISH_REA
 static const char *const unblocked[] = {"", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"};
 /* `code` of a success, or what an error says where there is none, in words. */
 static const char *const successes[] = {"ok", "success", "succeed", "succeeded"};
-static const char *const lengths[] = {"length", "max_tokens", "max_output_tokens", "incomplete",
-                                      "model_length"};
+static const char *const lengths[] = {"length",     "max_tokens",   "max_output_tokens",
+                                      "incomplete", "model_length", "model_context_window_exceeded"};
 
 /* What decides. */
 enum fact {
@@ -93,6 +100,13 @@ enum fact {
   FACT_NAME,
   FACT_JOB,
   FACT_TICKET, /* a job if nothing else is there */
+  FACT_DATA,
+  FACT_DATA_TICKET,
+  FACT_DATA_WORDS,
+  FACT_ID,
+  FACT_INCOMPLETE_REASON,
+  FACT_WORKFLOW,
+  FACT_WORKFLOW_STATUS,
   FACT_CANDIDATE,
   FACT_CANDIDATE_FINISH, /* Gemini has no word for the end: each candidate of the last chunk says why it is over */
   FACT_BLOCKED,
@@ -109,7 +123,7 @@ struct member {
     name, (fact) + 0 * sizeof(char[sizeof(name) - 1 == (len) ? 1 : -1])                                      \
   }
 static const struct member of_2[] = {
-    MEMBER(2, "id", FACT_BESIDE),
+    MEMBER(2, "id", FACT_ID),
     MEMBER(2, "ok", FACT_OK),
 };
 static const struct member of_3[] = {
@@ -117,9 +131,10 @@ static const struct member of_3[] = {
     MEMBER(3, "msg", FACT_MESSAGE),
 };
 static const struct member of_4[] = {
-    MEMBER(4, "data", FACT_ANSWER),   MEMBER(4, "text", FACT_ANSWER),   MEMBER(4, "path", FACT_BESIDE),
-    MEMBER(4, "code", FACT_ANY_CODE), MEMBER(4, "Code", FACT_ANY_CODE), MEMBER(4, "type", FACT_TYPE),
-    MEMBER(4, "done", FACT_DONE),     MEMBER(4, "stop", FACT_STOPPED),  MEMBER(4, "name", FACT_NAME),
+    MEMBER(4, "data", FACT_DATA),   MEMBER(4, "data", FACT_ANSWER),   MEMBER(4, "text", FACT_ANSWER),
+    MEMBER(4, "path", FACT_BESIDE), MEMBER(4, "code", FACT_ANY_CODE), MEMBER(4, "Code", FACT_ANY_CODE),
+    MEMBER(4, "type", FACT_TYPE),   MEMBER(4, "done", FACT_DONE),     MEMBER(4, "stop", FACT_STOPPED),
+    MEMBER(4, "name", FACT_NAME),
 };
 static const struct member of_5[] = {
     MEMBER(5, "error", FACT_ERROR),  MEMBER(5, "Error", FACT_TOLD),   MEMBER(5, "fault", FACT_TOLD),
@@ -127,13 +142,11 @@ static const struct member of_5[] = {
     MEMBER(5, "event", FACT_EVENT),
 };
 static const struct member of_6[] = {
-    MEMBER(6, "errors", FACT_ERRORS),      MEMBER(6, "__type", FACT_EXCEPTION),
-    MEMBER(6, "output", FACT_ANSWER),      MEMBER(6, "result", FACT_ANSWER),
-    MEMBER(6, "answer", FACT_ANSWER),      MEMBER(6, "images", FACT_ANSWER),
-    MEMBER(6, "detail", FACT_WORDS),       MEMBER(6, "reason", FACT_REASON),
-    MEMBER(6, "object", FACT_BESIDE),      MEMBER(6, "job_id", FACT_TICKET),
-    MEMBER(6, "status", FACT_STATUS),      MEMBER(6, "object", FACT_OBJECT),
-    MEMBER(6, "is_end", FACT_IS_FINISHED),
+    MEMBER(6, "errors", FACT_ERRORS), MEMBER(6, "__type", FACT_EXCEPTION),   MEMBER(6, "output", FACT_ANSWER),
+    MEMBER(6, "result", FACT_ANSWER), MEMBER(6, "answer", FACT_ANSWER),      MEMBER(6, "images", FACT_ANSWER),
+    MEMBER(6, "detail", FACT_WORDS),  MEMBER(6, "reason", FACT_REASON),      MEMBER(6, "object", FACT_BESIDE),
+    MEMBER(6, "job_id", FACT_TICKET), MEMBER(6, "taskId", FACT_TICKET),      MEMBER(6, "status", FACT_STATUS),
+    MEMBER(6, "object", FACT_OBJECT), MEMBER(6, "is_end", FACT_IS_FINISHED),
 };
 static const struct member of_7[] = {
     MEMBER(7, "choices", FACT_LIST),   MEMBER(7, "content", FACT_ANSWER),  MEMBER(7, "outputs", FACT_ANSWER),
@@ -179,6 +192,9 @@ static const struct member of_14[] = {
     MEMBER(14, "generated_text", FACT_GENERATED),
     MEMBER(14, "promptFeedback", FACT_BESIDE),
 };
+static const struct member of_15[] = {
+    MEMBER(15, "workflow_run_id", FACT_WORKFLOW),
+};
 static const struct member of_17[] = {
     MEMBER(17, "processing_status", FACT_TASK_STATUS),
 };
@@ -189,9 +205,9 @@ static const struct member of_17[] = {
 static const struct {
   const struct member *first;
   size_t count;
-} members[] = {
-    [2] = OF(2), [3] = OF(3),   [4] = OF(4),   [5] = OF(5),   [6] = OF(6),   [7] = OF(7),   [8] = OF(8),
-    [9] = OF(9), [10] = OF(10), [11] = OF(11), [12] = OF(12), [13] = OF(13), [14] = OF(14), [17] = OF(17)};
+} members[] = {[2] = OF(2),   [3] = OF(3),   [4] = OF(4),   [5] = OF(5),   [6] = OF(6),
+               [7] = OF(7),   [8] = OF(8),   [9] = OF(9),   [10] = OF(10), [11] = OF(11),
+               [12] = OF(12), [13] = OF(13), [14] = OF(14), [15] = OF(15), [17] = OF(17)};
 
 /* And what is deeper in it; `*` is an element of an array. A way has four words at most, and begins at the root of a
  * document; take_value() compares one of them at each depth. */
@@ -225,11 +241,20 @@ static const struct {
     WAY(FACT_FINISH, "meta_info", "finish_reason", "type"),
     WAY(FACT_OVER, "output", "finish_reason"), /* DashScope */
     WAY(FACT_OVER, "output", "choices", "*", "finish_reason"),
+    WAY(FACT_OVER, "results", "*", "stop_reason"),  /* watsonx */
+    WAY(FACT_OVER, "Choices", "*", "FinishReason"), /* Hunyuan */
     WAY(FACT_STATUS, "response", "status"),
     WAY(FACT_TASK_STATUS, "output", "task_status"),
     WAY(FACT_TASK_STATUS, "data", "task_status"),
     WAY(FACT_TASK_STATUS, "inference_status", "status"),
     WAY(FACT_STATE, "metadata", "state"),
+    WAY(FACT_WORKFLOW_STATUS, "data", "status"),
+    WAY(FACT_DATA_WORDS, "data", "message"),
+    WAY(FACT_DATA_TICKET, "data", "taskId"),
+    WAY(FACT_DATA_TICKET, "data", "task_id"),
+    WAY(FACT_INCOMPLETE_REASON, "incomplete_details", "reason"),
+    WAY(FACT_INCOMPLETE_REASON, "response", "incomplete_details", "reason"),
+    WAY(FACT_FINISH, "artifacts", "*", "finishReason"), /* Stability */
     WAY(FACT_CODE, "base_resp", "status_code"),
     WAY(FACT_CODE, "header", "code"),
     WAY(FACT_CANDIDATE, "candidates", "*"),
@@ -500,8 +525,7 @@ static void take_status(struct document_reader *reader, enum cursor_event event,
 {
   struct document *document = reader->document;
   struct idem_span text = reader->cursor.text;
-  if (event == CURSOR_STRING && is_state(text, lengths, COUNT(lengths)))
-    take_reason(reader, text);
+  reader->incomplete |= event == CURSOR_STRING && is_state(text, lengths, COUNT(lengths));
   document->failed |= event == CURSOR_STRING && is_state(text, failed_states, COUNT(failed_states));
   /* `response` in an event tells how the whole call stands by then: in_progress there is no job. */
   if (nested)
@@ -511,6 +535,7 @@ static void take_status(struct document_reader *reader, enum cursor_event event,
   if (event != CURSOR_STRING)
     return;
   document->job |= is_state(text, job_states, COUNT(job_states));
+  reader->created |= is_state(text, begun_states, COUNT(begun_states));
   reader->told |= is_state(text, refused_states, 1);
   reader->code |= is_state(text, refused_states, COUNT(refused_states));
 }
@@ -533,7 +558,7 @@ static bool says_failure(enum cursor_event event, struct idem_span text)
 /* An `error` is one if it says something, or something in it does. */
 static void take_error(struct document_reader *reader, size_t depth)
 {
-  reader->told = reader->document->error = true;
+  reader->told = reader->blamed = reader->document->error = true;
   reader->document->failed |= depth > 1;
 }
 
@@ -558,6 +583,7 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
   case FACT_ERRORS:
   case FACT_TOLD:
     reader->told |= says_failure(event, text);
+    reader->blamed |= says_failure(event, text);
     reader->opened_list = object || list;
     break;
   case FACT_ERROR_WORDS:
@@ -586,6 +612,7 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     /* fall through */
   case FACT_ANSWER:
     reader->opened = object || list;
+    reader->expected |= event == CURSOR_WORD && *text.data == 'n';
     reader->answered |= says || is_false || event == CURSOR_NUMBER;
     break;
   case FACT_CHOICE:
@@ -657,6 +684,7 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     break;
   case FACT_SUCCESS:
     reader->told |= is_false;
+    reader->denied |= is_false;
     reader->other |= is_true;
     break;
   case FACT_OK:
@@ -666,6 +694,8 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
   case FACT_EVENT:
     document->over |= string && document_is_over(text);
     document->error |= string && document_is_failure(text);
+    reader->workflow_event |= string;
+    reader->workflow_over |= string && json_string_is(text, "workflow_finished", 17);
     break;
   case FACT_EVENT_TYPE:
   case FACT_TYPE:
@@ -681,6 +711,7 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     document->over |= string && document_is_over(text);
     if (string && document_is_failure(text))
       take_error(reader, depth);
+    document->error |= string && is_one_of(text, aborted, COUNT(aborted));
     reader->told |= string && json_string_is(text, "about:blank", 11);
     reader->code_word |= string && is_address(text);
     reader->other |= string && !is_address(text) && !says_error(text);
@@ -706,6 +737,28 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     break;
   case FACT_TICKET:
     reader->ticket |= string && text.len;
+    break;
+  case FACT_ID:
+    reader->has_id |= string && text.len;
+    break;
+  case FACT_DATA:
+    reader->in_data = object;
+    break;
+  case FACT_DATA_TICKET:
+    reader->data_tickets += string && text.len;
+    break;
+  case FACT_DATA_WORDS:
+    reader->blamed |= string && text.len;
+    break;
+  case FACT_INCOMPLETE_REASON:
+    reader->filtered |= string && !is_state(text, lengths, COUNT(lengths));
+    break;
+  case FACT_WORKFLOW:
+    reader->workflow |= string;
+    reader->other |= string;
+    break;
+  case FACT_WORKFLOW_STATUS:
+    reader->workflow_failed |= string && is_one_of(text, failed_workflows, COUNT(failed_workflows));
     break;
   case FACT_CANDIDATE_FINISH:
     reader->choice_over = string && take_reason(reader, text);
@@ -735,6 +788,9 @@ static void take_value(struct document_reader *reader, enum cursor_event event, 
 {
   struct idem_span name = reader->cursor.name;
   bool escaped = name.data && memchr(name.data, '\\', name.len);
+  reader->in_data &= depth > 1;
+  reader->members += depth == 1;
+  reader->data_members += depth == 2 && reader->in_data;
   bool known = depth == 1 && name.data && take_member(reader, event, escaped);
   uint64_t on_way = 0;
   reader->places[depth] = 0;
@@ -804,12 +860,23 @@ static void end_document(struct document_reader *reader)
       (reader->status_word && !reader->code && !document->failed) || (reader->status_number && !reader->told);
   /* A refusal of Gemini's is a blockReason without candidates, and is the answer. */
   reader->told |= reader->worded && (reader->code || (reader->code_word && !reader->other));
+  document->failed |= reader->denied && (reader->blamed || reader->worded);
+  /* A node of Dify's may fail, and the run go on by another way. */
+  document->failed |=
+      reader->workflow_failed && (reader->workflow_over || (reader->workflow && !reader->workflow_event));
+  if (reader->incomplete) {
+    document->choices.reasons++;
+    document->choices.lengths += !reader->filtered;
+  }
   document->failed |= reader->told && !reader->answered;
   /* A list of records is whole, whatever one of them has. */
   document->words |= reader->spoken && !reader->answered && !reader->other && !reader->base;
   document->empty |=
       reader->listed && !reader->answered && !reader->blocked && !reader->base && !document->several;
   document->job |= reader->operation && !reader->answered && !reader->done;
+  document->job |= reader->created && reader->expected && !reader->answered;
+  document->job |= reader->has_id && reader->members == 1 && !reader->base;
+  document->job |= reader->data_tickets && reader->data_tickets == reader->data_members && !reader->base;
   document->job |= reader->ticket && !reader->answered && !reader->other && !reader->spoken && !reader->base;
   document->ended = reader->end_typed || reader->done || (reader->completion && reader->stopped);
   document->goes_on |= reader->completion && !reader->stopped;
@@ -849,6 +916,7 @@ static void take_event(struct document_reader *reader, enum cursor_event event)
   if (event != CURSOR_CLOSE) {
     reader->answered |= reader->opened;
     reader->told |= reader->opened_list;
+    reader->blamed |= reader->opened_list;
   }
   reader->opened = reader->opened_list = false;
   if (event == CURSOR_CLOSE && depth <= reader->error_depth)

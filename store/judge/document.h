@@ -89,6 +89,12 @@ struct document_reader {
   bool answered, told, typed, end_typed, completion, stopped, listed, operation, done, code, code_word,
       worded;
   bool status_word, status_number; /* a `status` of that kind */
+  bool denied, blamed;             /* `success` is false, and what else is there says what has failed */
+  bool workflow, workflow_event, workflow_over, workflow_failed; /* Dify's */
+  bool incomplete, filtered; /* `status` is that, and it is for another reason than the length */
+  bool created, expected;    /* so is `status`, and the answer is there as a null */
+  bool has_id, in_data;
+  size_t members, data_members, data_tickets; /* how many names are in the document, and in its `data` */
   bool spoken, ticket, other; /* words that can stand alone, the id of a task, a member that no row has */
   bool opened, opened_list;   /* the last event began what is an answer unless it is empty */
   size_t error_depth;         /* of an `error` that has begun and is not over */

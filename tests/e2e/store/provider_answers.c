@@ -26,7 +26,7 @@ static const char *const rows[][3] = {
     {"Google Gemini", "generateContent", "gemini gemini-array"},
     {"Google Vertex AI", "generateContent", "gemini gemini-array"},
     {"Google Vertex AI", "rawPredict (Claude)", "anthropic-messages"},
-    {"Mistral", "chat, fim, agents", "openai-chat mistral-agents"},
+    {"Mistral", "chat, fim, agents, transcriptions", "openai-chat mistral-agents"},
     {"Cohere", "v2 chat", "cohere-v2"},
     {"Cohere", "v1 chat", "cohere-v1"},
     {"Groq", "chat", "openai-chat"},
@@ -147,7 +147,11 @@ Test(answers, a_failure_is_one_in_any_order_of_its_members)
       {"application/json", "{\"code\":17,\"task_id\":\"a\",\"status\":\"success\"}"},
       {"application/json", "{\"status\":\"success\",\"task_id\":\"a\",\"code\":17}"},
       {"text/event-stream", "data: {\"event_type\":\"error\",\"type\":\"x\"}\n\ndata: [DONE]\n\n"},
-      {"text/event-stream", "data: {\"type\":\"x\",\"event_type\":\"error\"}\n\ndata: [DONE]\n\n"}};
+      {"text/event-stream", "data: {\"type\":\"x\",\"event_type\":\"error\"}\n\ndata: [DONE]\n\n"},
+      {"application/json", "{\"workflow_run_id\":\"w\",\"data\":{\"status\":\"failed\",\"outputs\":{}}}"},
+      {"application/json", "{\"data\":{\"outputs\":{},\"status\":\"failed\"},\"workflow_run_id\":\"w\"}"},
+      {"application/json", "{\"success\":false,\"result\":{\"a\":1},\"errors\":[{\"code\":1000}]}"},
+      {"application/json", "{\"errors\":[{\"code\":1000}],\"result\":{\"a\":1},\"success\":false}"}};
   for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++)
     cr_expect_eq(sent_of_two_for("/wire/a", bodies[i][0], bodies[i][1]), 2, "%s", bodies[i][1]);
 }

@@ -229,6 +229,28 @@ Test(store_answers, whole_answers_are_stored)
                "data: {\"candidates\":[{\"index\":1,\"finishReason\":\"STOP\"}]}\n\n"},
       {EVENTS, "data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}\n\n"},
       {EVENTS, "data: {\"choices\":[{}],\"x_groq\":{\"id\":\"r\",\"error\":null}}\n\ndata: [DONE]\n\n"},
+      /* A check that is not passed, a thing that was made, and a workflow that took another way. */
+      {OK("application/json"), "{\"success\":false,\"data\":{\"score\":1}}"},
+      {OK("application/json"), "{\"id\":\"a\",\"title\":\"b\"}"},
+      {OK("application/json"), "{\"order\":{\"id\":5},\"status\":\"created\"}"},
+      {OK("application/json"), "{\"status\":\"created\",\"response\":{\"choices\":[{}]}}"},
+      {OK("application/json"), "{\"data\":{\"taskId\":\"a\",\"text\":\"b\"}}"},
+      {OK("application/json"), "[{\"id\":\"a\"},{\"id\":\"b\"}]"},
+      {OK("application/json"), "{\"type\":\"abort\",\"line\":7}"},
+      {OK("application/json"), "{\"data\":{\"status\":\"failed\"},\"order\":5}"},
+      {OK("application/json"),
+       "{\"workflow_run_id\":\"w\",\"task_id\":\"t\",\"data\":{\"status\":\"succeeded\"}}"},
+      {EVENTS,
+       "data: {\"event\":\"node_finished\",\"workflow_run_id\":\"w\",\"data\":{\"status\":\"failed\"}}\n\n"
+       "data: {\"event\":\"workflow_finished\",\"data\":{\"status\":\"succeeded\"}}\n\n"},
+      {OK("application/json"), "{\"artifacts\":[{\"base64\":\"AA\",\"finishReason\":\"SUCCESS\"}]}"},
+      /* The ends of watsonx, Hunyuan and of a transcription of Mistral's. */
+      {EVENTS, "data: {\"results\":[{\"generated_text\":\"a\",\"stop_reason\":\"not_finished\"}]}\n\n"
+               "data: {\"results\":[{\"generated_text\":\"\",\"stop_reason\":\"eos_token\"}]}\n\n"},
+      {EVENTS, "data: {\"Choices\":[{\"FinishReason\":\"\"}]}\n\ndata: "
+               "{\"Choices\":[{\"FinishReason\":\"stop\"}]}\n\n"},
+      {EVENTS,
+       "data: {\"type\":\"transcription.text.delta\"}\n\ndata: {\"type\":\"transcription.done\"}\n\n"},
       /* What is no event to a browser: a name that is an end by itself, and objects without a field. */
       {EVENTS, "event: data\r\ndata: \"hello\"\r\n\r\nevent: end\r\n\r\n"},
       {EVENTS, OPENAI "event: ping\n\ndata: [DONE]\n\n"},
@@ -433,6 +455,22 @@ Test(store_answers, failures_and_halves_are_refused)
       {OK("application/json"), "{\"candidates\":[],\"promptFeedback\":{\"blockReason\":null}}"},
       {EVENTS,
        OPENAI "data: {\"choices\":[{}],\"x_groq\":{\"error\":\"over_capacity\"}}\n\ndata: [DONE]\n\n"},
+      /* No success, in so many words; Dify's, Stability's and the AI SDK's failures; jobs. */
+      {OK("application/json"), "{\"success\":false,\"result\":{\"a\":1},\"errors\":[{\"code\":1000}]}"},
+      {OK("application/json"), "{\"success\":false,\"result\":{\"a\":1},\"message\":\"no\"}"},
+      {OK("application/json"), "{\"success\":false,\"data\":{\"message\":\"Rate limit\"}}"},
+      {OK("application/json"), "{\"workflow_run_id\":\"w\",\"data\":{\"status\":\"failed\",\"outputs\":{}}}"},
+      {EVENTS, "data: {\"event\":\"workflow_finished\",\"data\":{\"status\":\"stopped\"}}\n\n"},
+      {OK("application/json"), "{\"artifacts\":[{\"base64\":\"\",\"finishReason\":\"ERROR\"}]}"},
+      {EVENTS, "data: {\"type\":\"text-delta\"}\n\ndata: {\"type\":\"abort\"}\n\ndata: [DONE]\n\n"},
+      {OK("application/json"), "{\"id\":\"a\",\"status\":\"CREATED\",\"response\":null}"},
+      {OK("application/json"), "{\"id\":\"a\",\"status\":\"InProgress\"}"},
+      {OK("application/json"), "{\"id\":\"a\",\"status\":\"waiting\"}"},
+      {OK("application/json"), "{\"id\":\"a\"}"},
+      {OK("application/json"), "{\"taskId\":\"a\"}"},
+      {OK("application/json"), "{\"code\":200,\"msg\":\"success\",\"data\":{\"taskId\":\"a\"}}"},
+      {EVENTS, "data: {\"results\":[{\"stop_reason\":\"not_finished\"}]}\n\n"},
+      {EVENTS, "data: {\"Choices\":[{\"FinishReason\":\"\"}]}\n\n"},
       /* Failures that are no events to a browser, and a name that may have gone on. */
       {EVENTS, OPENAI "error: {\"code\":500,\"message\":\"x\"}\n\ndata: [DONE]\n\n"},
       {EVENTS, OPENAI "{\"error\":{\"message\":\"x\"}}\n\ndata: [DONE]\n\n"},
@@ -825,10 +863,15 @@ Test(store_answers, what_was_cut_short_is_kept_unless_the_rule_minds)
       {EVENTS, "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"max_tokens\"}}\n\n"
                "data: {\"type\":\"message_stop\"}\n\n"},
       {EVENTS, "data: {\"type\":\"response.incomplete\",\"response\":{\"status\":\"incomplete\"}}\n\n"},
+      {OK("application/json"), "{\"content\":[{}],\"stop_reason\":\"model_context_window_exceeded\"}"},
+      {OK("application/json"), "{\"incomplete_details\":{\"reason\":\"max_output_tokens\"},\"status\":"
+                               "\"incomplete\",\"output\":[{}]}"},
   };
   static const struct sample others[] = {
       {OK("application/json"), "{\"choices\":[{\"finish_reason\":\"length\"},{\"finish_reason\":\"stop\"}]}"},
       {OK("application/json"), "{\"choices\":[{}]}"},
+      {OK("application/json"),
+       "{\"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"content_filter\"},\"output\":[{}]}"},
   };
   ALL_ARE(samples, IDEM_STORED);
   fixture_rule(&fixture, "truncated=live");

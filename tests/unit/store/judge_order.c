@@ -26,6 +26,7 @@ static const char *const members[] = {
     "\"output\":{\"task_status\":\"PENDING\",\"finish_reason\":\"null\"}",
     "\"response\":{\"error\":{\"code\":1},\"status\":\"in_progress\"}",
     "\"response\":{\"usage\":{\"input_tokens\":3}}",
+    "\"response\":null",
     "\"generated_text\":\"t\"",
     "\"message\":\"m\"",
     "\"message\":{\"content\":\"c\"}",
@@ -43,6 +44,7 @@ static const char *const members[] = {
     "\"status\":\"failed\"",
     "\"status\":\"failure\"",
     "\"status\":\"queued\"",
+    "\"status\":\"created\"",
     "\"status\":\"incomplete\"",
     "\"status\":200",
     "\"status\":\"429\"",
@@ -66,11 +68,13 @@ static const char *const members[] = {
     "\"type\":\"about:blank\"",
     "\"type\":\"https://errors.example/x\"",
     "\"type\":\"completion\"",
+    "\"type\":\"abort\"",
     "\"type\":\"image_edit.partial_image\"",
     "\"event_type\":\"stream-end\"",
     "\"event_type\":\"error\"",
     "\"event_type\":\"text-generation\"",
     "\"event\":\"message_end\"",
+    "\"event\":\"workflow_finished\"",
     "\"is_finished\":true",
     "\"done\":false",
     "\"done\":true",
@@ -85,6 +89,12 @@ static const char *const members[] = {
     "\"x_groq\":{\"error\":\"over_capacity\"}",
     "\"usage\":{\"prompt_tokens\":1,\"input_tokens\":2,\"cache_read_input_tokens\":4}",
     "\"eval_count\":5",
+    "\"workflow_run_id\":\"w\"",
+    "\"data\":{\"status\":\"failed\"}",
+    "\"data\":{\"taskId\":\"t\"}",
+    "\"data\":{\"message\":\"m\"}",
+    "\"incomplete_details\":{\"reason\":\"content_filter\"}",
+    "\"results\":[{\"stop_reason\":\"not_finished\"}]",
     "\"other\":1",
 };
 enum { MEMBERS = sizeof(members) / sizeof(*members) };
@@ -97,13 +107,13 @@ static void read_as_text(const char *body, char *out, size_t size)
   snprintf(out, size,
            "json=%d failed=%d error=%d words=%d empty=%d job=%d ended=%d over=%d broken=%d goes_on=%d "
            "answers=%d owes=%d usage=%lld,%lld "
-           "choices=%d,%d,%d candidates=%d,%d",
+           "reasons=%u,%u choices=%d,%d,%d candidates=%d,%d",
            document.json, document.failed, document.error, document.words, document.empty, document.job,
            document.ended, document.over, document.broken, document.goes_on, document.answers, document.owes,
-           (long long)document.usage.input, (long long)document.usage.output,
-           document_choices_over(&document.choices), document_choices_differ(&document.choices),
-           document_choices_awaited(&document.choices), document_choices_over(&document.candidates),
-           document_choices_differ(&document.candidates));
+           (long long)document.usage.input, (long long)document.usage.output, document.choices.reasons,
+           document.choices.lengths, document_choices_over(&document.choices),
+           document_choices_differ(&document.choices), document_choices_awaited(&document.choices),
+           document_choices_over(&document.candidates), document_choices_differ(&document.candidates));
 }
 
 /* Of three members each order; an equal pair is left out, for of one name twice the last one counts. */
