@@ -610,7 +610,7 @@ void request_limit_time(const struct request *request)
 {
   long limit = (long)request->shadow->slot[SLOT_TIMEOUT_MS],
        spent = (long)((monotonic_us() - request->started_us) / 1000);
-  if ((request->op.waited || request->body.fed) && limit > 0)
+  if ((request->op.waited || request->body.late) && limit > 0)
     override_until_set(request->shadow, CURLOPT_TIMEOUT_MS, spent < limit ? limit - spent : 1);
 }
 
