@@ -136,6 +136,16 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
   return taken;
 }
 
+/* A line that the app pauses at comes again; what was given up meanwhile keeps none. */
+static void unkeep_header(struct tee *tee, size_t headers_len, size_t trailers_len)
+{
+  if (tee->headers.len < headers_len || tee->trailers.len < trailers_len)
+    return;
+  tee->headers.len = headers_len;
+  tee->trailers.len = trailers_len;
+}
+
+/* Kept before the app has seen it, as a piece of the body is: it may write into its line. */
 static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
   struct tee *tee = user;
@@ -145,9 +155,11 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   for (const struct tee_listener *at = status ? tee->listeners : NULL; at; at = at->next)
     if (at->status)
       at->status(at->self, status);
+  size_t headers_len = tee->headers.len, trailers_len = tee->trailers.len;
+  keep_header(tee, line, len);
   size_t taken = offer(tee, line, len, callback_header, "header callback");
-  if (taken != CURL_WRITEFUNC_PAUSE)
-    keep_header(tee, line, len);
+  if (taken == CURL_WRITEFUNC_PAUSE)
+    unkeep_header(tee, headers_len, trailers_len);
   return taken;
 }
 

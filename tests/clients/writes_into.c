@@ -4,7 +4,7 @@
  *
  * So many identical POSTs, each by a handle of its own, in an app whose callbacks write into what they are given, once they have
  * kept it: into each piece of the body, and into each header line, as those do that call strtok(). Prints a line for each call,
- * with its content type.
+ * with its content type and the checksum of its header but for the marks of a replay.
  */
 #include "tests/clients/post.h"
 
@@ -18,14 +18,15 @@ static size_t take_and_blot(char *data, size_t size, size_t count, void *arg)
 
 static size_t blot_line(char *line, size_t size, size_t count, void *arg)
 {
-  (void)arg;
+  if (strncmp(line, "X-I", 3) && strncmp(line, "X-From", 6) && strncmp(line, "X-Orig", 6))
+    reply_take(line, size, count, arg);
   memset(line, '#', size * count);
   return size * count;
 }
 
 static int post(const char *url)
 {
-  struct reply reply = {0};
+  struct reply reply = {0}, header = {0};
   const char *type = NULL;
   struct curl_slist *lines = curl_slist_append(NULL, "Content-Type: application/json");
   CURL *handle =
@@ -34,13 +35,16 @@ static int post(const char *url)
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, lines);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_and_blot);
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, blot_line);
+  curl_easy_setopt(handle, CURLOPT_HEADERDATA, &header);
   CURLcode code = curl_easy_perform(handle);
 
   curl_easy_getinfo(handle, CURLINFO_CONTENT_TYPE, &type);
+  printf("header=%016" PRIx64 " ", reply_checksum(&header));
   reply_print(type ? type : "-", handle, code, &reply);
   curl_easy_cleanup(handle);
   curl_slist_free_all(lines);
   free(reply.bytes);
+  free(header.bytes);
   return code != CURLE_OK;
 }
 
