@@ -237,6 +237,47 @@ void decode_open_no_more(void)
   atomic_store(&forbidden, true);
 }
 
+static bool is_named(struct idem_span coding, const char *name)
+{
+  return coding.len == strlen(name) && strncasecmp(coding.data, name, coding.len) == 0;
+}
+
+static bool is_known(struct idem_span coding)
+{
+  bool known = is_named(coding, "deflate");
+  for (size_t i = 0; i < 3; i++)
+    for (size_t j = 0; j < 2 && kinds[i].names[j]; j++)
+      known |= is_named(coding, kinds[i].names[j]);
+  return known;
+}
+
+enum coding decode_coding(struct idem_span *list)
+{
+  static const char *const none[] = {"", "identity", "none", "utf-8", "utf8", "binary", "text"};
+  struct idem_span rest = *list;
+  enum coding coding = CODING_NONE;
+  while (rest.len) {
+    const char *comma = memchr(rest.data, ',', rest.len);
+    struct idem_span one = {rest.data, comma ? (size_t)(comma - rest.data) : rest.len};
+    size_t used = one.len + (comma != NULL);
+    rest = (struct idem_span){rest.data + used, rest.len - used};
+    while (one.len && strchr(" \t", *one.data))
+      one = (struct idem_span){one.data + 1, one.len - 1};
+    while (one.len && strchr(" \t", one.data[one.len - 1]))
+      one.len--;
+    bool is_none = false;
+    for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+      is_none |= is_named(one, none[i]);
+    if (is_none)
+      continue;
+    if (coding != CODING_NONE)
+      return CODING_SEVERAL;
+    coding = is_known(one) ? CODING_KNOWN : CODING_STRANGE;
+    *list = one;
+  }
+  return coding;
+}
+
 bool decode_begin(struct decoder *decoder, struct idem_span coding)
 {
   *decoder = (struct decoder){.kind = NULL};

@@ -36,6 +36,12 @@ void decode_open_no_more(void);
 /* False: a coding that we do not know, or whose library is not there. */
 bool decode_begin(struct decoder *decoder, struct idem_span coding);
 
+/* What a Content-Encoding says. Some servers name there what is no coding ("none", "utf-8"): that changes no byte. */
+enum coding { CODING_NONE, CODING_KNOWN, CODING_STRANGE, CODING_SEVERAL };
+
+/* `*list` is then the one coding that is left of it, for decode_begin(). */
+enum coding decode_coding(struct idem_span *list);
+
 /* Decodes from the front of `*coded` into `room`. False: all of it was read, and there is no more. */
 bool decode_next(struct decoder *decoder, struct idem_span *coded, char *room, size_t size,
                  struct idem_span *plain);

@@ -108,6 +108,7 @@ bool judge_is_stream(struct idem_span headers)
 struct idem_judge {
   enum kind declared, kind; /* by the type, and by the first bytes where that says nothing */
   bool blind;               /* the coding cannot be undone: nothing is known of the body */
+  bool strange, several;    /* nobody knows the coding, or there is more than one */
   bool known;               /* `kind` is settled */
   bool page;                /* the body begins as a page of HTML does */
   bool braced, list;        /* or as an object or an array, or an array at that */
@@ -239,6 +240,12 @@ static void guess(struct idem_judge *judge, struct idem_span text)
   else if (judge->braced && judge->kind != KIND_LINES)
     judge->kind = KIND_JSON;
   judge->known = true;
+  /* A coding that nobody knows may be none: what can be read is read as it is, and nothing else can. */
+  if (judge->strange && !judge->braced && !starts(text, "data:") && !starts(text, "event:")) {
+    judge->kind = judge->declared;
+    judge->page = false;
+    judge->blind = true;
+  }
   judge->stream = (struct event_stream){
       .events = judge->kind == KIND_EVENTS, .strays = true, .take = take_event, .arg = judge};
 }
@@ -260,6 +267,8 @@ static void take_plain(struct idem_judge *judge, struct idem_span text, bool las
   }
   if (!judge->known)
     guess(judge, first);
+  if (judge->blind)
+    return;
   size_t used = text.len;
   if (judge->kind == KIND_EVENTS || judge->kind == KIND_LINES) {
     event_stream_feed(&judge->stream, text, last);
@@ -300,8 +309,21 @@ static void begin(struct idem_judge *judge, struct idem_span headers, bool encod
   judge->declared = judge->kind = kind_of(headers);
   judge->document = (struct document)DOCUMENT_INIT;
   document_begin(&judge->reader, &judge->document);
-  if (encoded)
-    judge->blind = !decode_begin(&judge->decoder, header_of(headers, "content-encoding:"));
+  struct idem_span coding = encoded ? header_of(headers, "content-encoding:") : (struct idem_span){"", 0};
+  judge->blind = encoded && !coding.len;
+  switch (decode_coding(&coding)) {
+  case CODING_NONE:
+    break;
+  case CODING_KNOWN:
+    judge->blind = !decode_begin(&judge->decoder, coding);
+    break;
+  case CODING_STRANGE:
+    judge->strange = true;
+    break;
+  case CODING_SEVERAL:
+    judge->blind = judge->several = true;
+    break;
+  }
 }
 
 static void end(struct idem_judge *judge)
@@ -540,6 +562,8 @@ static bool weigh_body(const struct idem_judge *judge, const struct idem_request
   enum endpoint endpoint = endpoint_of(request);
   if ((judge->page || judge->kind == KIND_HTML) && (asks_for_json(request) || endpoint != ENDPOINT_OWN))
     return refuse(why, "a page of HTML came where something else was asked for");
+  if (judge->several)
+    return refuse_unproven(facts, why, "it is in several codings, which are not undone");
   if (judge->blind && is_stream(judge->kind))
     return refuse_unproven(facts, why, "the stream is in a coding that cannot be looked into");
   if (judge->decoder.kind && (judge->decoder.failed || !judge->decoder.ended))

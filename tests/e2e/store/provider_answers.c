@@ -198,6 +198,17 @@ Test(answers, what_a_gateway_writes_behind_half_an_answer_is_no_end_of_it)
                  streams[i].body);
 }
 
+/* "none" is no coding, and two are not undone. */
+Test(answers, a_failure_under_a_coding_that_is_none_is_not_told_again)
+{
+#define IN(coding) "application/json\r\nContent-Encoding: " coding
+  static const char error[] = "{\"error\":{\"message\":\"overloaded\"}}";
+  cr_expect_eq(sent_of_two_for("/wire/a", IN("none"), error), 2);
+  cr_expect_eq(sent_of_two_for("/wire/a", IN("utf-8"), error), 2);
+  cr_expect_eq(sent_of_two_for("/wire/a", IN("gzip, gzip"), "\x1f\x8b"), 2);
+  cr_expect_eq(sent_of_two_for("/wire/a", IN("none"), "{\"answer\":1}"), 1);
+}
+
 /* A coding that is none, and a length that the app does not go by: nothing tells that the body is whole. */
 Test(answers, a_body_that_may_have_been_cut_off_is_not_told_again)
 {

@@ -732,6 +732,38 @@ Test(store_answers, a_coding_that_the_app_undoes_is_undone_for_the_judge)
   }
 }
 
+/* What is named as a coding and is none changes no byte; several are not undone, and that is said. */
+Test(store_answers, a_coding_that_is_none_is_looked_through)
+{
+  static const struct {
+    const char *coding, *type, *body;
+    int wanted;
+  } samples[] = {
+      {"none", "application/json", "{\"error\":{\"message\":\"x\"}}", IDEM_REFUSED},
+      {"none", "text/event-stream", OPENAI "data: [DONE]\n\n", IDEM_STORED},
+      {"none", "text/event-stream", OPENAI, IDEM_REFUSED},
+      {"UTF-8", "text/event-stream", OPENAI "data: [DONE]\n\n", IDEM_STORED},
+      {"identity, none", "application/json", "{\"error\":{\"message\":\"x\"}}", IDEM_REFUSED},
+      {"x-own", "application/json", "{\"error\":{\"message\":\"x\"}}", IDEM_REFUSED},
+      {"x-own", "application/json", "{\"a\":1}", IDEM_STORED},
+      {"x-own", "text/event-stream", OPENAI "data: [DONE]\n\n", IDEM_STORED},
+      {"x-own", "text/event-stream", "event: error\ndata: x\n\ndata: [DONE]\n\n", IDEM_REFUSED},
+      {"x-own", "application/json", "\x1f\x9d\x90", IDEM_STORED},
+      {"x-own", "text/event-stream", "\x1f\x9d\x90", IDEM_REFUSED},
+      {"gzip, gzip", "application/json", "\x1f\x8b", IDEM_REFUSED},
+      {"gzip, x-own", "audio/mpeg", "\x1f\x8b", IDEM_REFUSED},
+  };
+  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
+    char headers[128];
+    struct idem_chunk chunk;
+    snprintf(headers, sizeof(headers), "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Encoding: %s\r\n\r\n",
+             samples[i].type, samples[i].coding);
+    struct idem_recording recording = recording_of(&chunk, headers, samples[i].body);
+    recording.encoded = true;
+    cr_expect_eq(stored_with(&recording), samples[i].wanted, "%s: %s", samples[i].coding, samples[i].body);
+  }
+}
+
 /* A document is believed by its framing then, a stream is not. */
 Test(store_answers, a_coding_whose_library_is_not_there_is_not_looked_into)
 {
