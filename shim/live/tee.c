@@ -58,11 +58,17 @@ static void unkeep_body(struct tee *tee, size_t len)
     tee->moments.len -= sizeof(struct tape_chunk);
 }
 
-/* Takes a header line out of the body, where the write callback has put it just before. */
+/* Takes a header line out of the body, where the write callback has put it just before, a long one in pieces. */
 static void take_back_header(struct tee *tee, const char *line, size_t len)
 {
-  if (!tee->unfit && tee->last_write == line && tee->last_write_len == len && tee->body.len >= len)
-    unkeep_body(tee, len);
+  bool is_written = tee->last_write == line && tee->last_write_len == len;
+  tee->last_write = NULL;
+  for (size_t left = len; is_written && !tee->unfit && left;) {
+    const struct idem_chunk *chunks = (const struct idem_chunk *)(const void *)tee->chunks.data;
+    size_t last = chunks[tee->chunks.len / sizeof(*chunks) - 1].len;
+    unkeep_body(tee, last);
+    left -= last;
+  }
 }
 
 /* True after the empty line: a status line comes next, or a trailer where there is no body. */
@@ -127,8 +133,9 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
     unkeep_body(tee, len);
     return taken;
   }
-  tee->last_write = data;
-  tee->last_write_len = len;
+  bool goes_on = tee->last_write && data == tee->last_write + tee->last_write_len;
+  tee->last_write = goes_on ? tee->last_write : data;
+  tee->last_write_len = goes_on ? tee->last_write_len + len : len;
   const char *kept = tee->unfit || tee->body.len < len ? data : tee->body.data + tee->body.len - len;
   for (const struct tee_listener *at = tee->listeners; at; at = at->next)
     if (at->chunk)
@@ -158,8 +165,12 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   size_t headers_len = tee->headers.len, trailers_len = tee->trailers.len;
   keep_header(tee, line, len);
   size_t taken = offer(tee, line, len, callback_header, "header callback");
-  if (taken == CURL_WRITEFUNC_PAUSE)
+  if (taken == CURL_WRITEFUNC_PAUSE) {
     unkeep_header(tee, headers_len, trailers_len);
+    /* The line will come again without having been written, and others written without having come. */
+    if (tee->shadow->slot[SLOT_HEADER])
+      give_up(tee, "paused in a header that is in the body, too");
+  }
   return taken;
 }
 

@@ -33,13 +33,26 @@ static void pass(struct delivery *d, struct idem_span line)
   d->info->passed = (size_t)(line.data + line.len - d->info->headers.data);
 }
 
+/* With CURLOPT_HEADER the line is a part of the body, and comes in pieces as that does. */
+static CURLcode write_line(struct delivery *d, struct idem_span line)
+{
+  CURLcode code = CURLE_OK;
+  while (line.len && code == CURLE_OK) {
+    size_t part = line.len < CURL_MAX_WRITE_SIZE ? line.len : CURL_MAX_WRITE_SIZE;
+    code = direct_write(d, line.data, part);
+    line.data += part;
+    line.len -= part;
+  }
+  return code;
+}
+
 /* Gives `line` to the app, or a longer one in its place. */
 static CURLcode write_header(struct delivery *d, struct idem_span *line)
 {
   struct shadow *shadow = d->shadow;
   *line = held_line(d, *line);
   pass(d, *line);
-  CURLcode code = shadow->slot[SLOT_HEADER] ? direct_write(d, line->data, line->len) : CURLE_OK;
+  CURLcode code = shadow->slot[SLOT_HEADER] ? write_line(d, *line) : CURLE_OK;
   while (code == CURLE_OK && (code = direct_hold(d)) == CURLE_OK) {
     size_t taken = callback_header_copy(shadow, line->data, line->len);
     if (taken == line->len)

@@ -3,7 +3,8 @@
  * stream_edge_cases easy|multi WHAT URL BODY
  *
  * A POST that says everything that it is given as it is given it, and what the handle tells in the middle and
- * at the end. WHAT it does meanwhile: nothing; `include` (CURLOPT_HEADER); `pause` at the second piece until
+ * at the end. WHAT it does meanwhile: nothing; `include` (CURLOPT_HEADER), `include-pause`, at the blank line;
+ * `pause` at the second piece until
  * the progress callback is called; `abort` at the third; `cookies` (an engine).
  */
 #include "shim/libcurl/curl_compat.h"
@@ -15,7 +16,7 @@
 static const char *what;
 static CURL *handle;
 static char error[CURL_ERROR_SIZE];
-static int pieces, paused;
+static int pieces, paused, pauses;
 
 static int is(const char *name)
 {
@@ -43,6 +44,11 @@ static void tell(const char *when)
 static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
   (void)user;
+  if (is("include-pause") && !paused && size * count <= 2 && !pauses++) {
+    paused = 1;
+    puts("pause");
+    return CURL_WRITEFUNC_PAUSE;
+  }
   printf("header %zu %.*s\n", size * count, (int)strcspn(line, ":\r\n"), line);
   return size * count;
 }
@@ -56,7 +62,7 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
     puts("pause");
     return CURL_WRITEFUNC_PAUSE;
   }
-  printf("write %zu %.*s\n", size * count, is("include") ? 0 : 5, data);
+  printf("write %zu %.*s\n", size * count, strncmp(what, "include", 7) == 0 ? 0 : 5, data);
   if (pieces == 2)
     tell("middle");
   return is("abort") && pieces == 3 ? 0 : size * count;
@@ -109,7 +115,7 @@ int main(int argc, char **argv)
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, error);
-  if (is("include"))
+  if (strncmp(what, "include", 7) == 0)
     curl_easy_setopt(handle, CURLOPT_HEADER, 1L);
   if (is("cookies"))
     curl_easy_setopt(handle, CURLOPT_COOKIEFILE, "");

@@ -331,3 +331,57 @@ Test(replay, what_a_callback_is_given_ends_with_a_nul)
     run_release(&plain);
   }
 }
+
+/* With CURLOPT_HEADER a line comes by the write callback first, a long one in pieces; it is no part of the body. */
+Test(replay, a_header_line_that_is_written_first_is_no_body)
+{
+  static char wire[60000];
+  enum { LONG_LINE = 40000 };
+  int len =
+      sprintf(wire,
+              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Long: %0*d\r\nContent-Length: 7\r\n"
+              "\r\n{\"a\":1}",
+              LONG_LINE, 7);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mark=off");
+  mock_lay(&w, "long", wire, (size_t)len);
+  const char *url = world_url(&w, "/wire/long");
+  struct run plain = run_plain(&w, "stream_edge_cases", "easy", "include", url, "{}", NULL);
+  struct run first = run_shim(&w, "stream_edge_cases", "easy", "include", url, "{}", NULL);
+  struct run again = run_shim(&w, "stream_edge_cases", "easy", "include", url, "{}", NULL);
+  struct run other = run_shim(&w, "curl", "-sS", "-d", "{}", url, NULL);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_str_eq(other.out, "{\"a\":1}");
+  char *end = strstr(plain.out, "\nrc=0 ");
+  cr_assert_not_null(end, "%s", plain.out);
+  size_t said = (size_t)(end - plain.out);
+  expect_same_bytes("the miss", plain.out, said, first.out,
+                    strlen(first.out) < said ? strlen(first.out) : said);
+  expect_same_bytes("the hit", plain.out, said, again.out,
+                    strlen(again.out) < said ? strlen(again.out) : said);
+  run_release(&plain);
+  run_release(&first);
+  run_release(&again);
+  run_release(&other);
+}
+
+/* Nor is one at which the header callback pauses: libcurl gives it that again, and does not write it again. */
+Test(replay, a_header_line_that_pauses_is_no_body)
+{
+  static const char wire[] =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "7\r\n{\"a\":1}\r\n0\r\n\r\n";
+  mock_lay(&w, "pause", wire, sizeof(wire) - 1);
+  const char *url = world_url(&w, "/wire/pause");
+  struct run first = run_shim(&w, "stream_edge_cases", "easy", "include-pause", url, prompt, NULL);
+  struct run again = run_shim(&w, "stream_edge_cases", "easy", "include-pause", url, prompt, NULL);
+  cr_expect(strstr(first.out, "\npause\n") && strstr(first.out, "\nrc=0 "), "%s", first.out);
+  cr_expect(strstr(again.out, "\npause\n") && strstr(again.out, "\nrc=0 "), "%s", again.out);
+  struct run plain = run_plain(&w, "curl", "-sSi", "-d", prompt, url, NULL);
+  struct run shim = run_shim(&w, "curl", "-sSi", "-d", prompt, url, NULL);
+  strip_marks(shim.out);
+  cr_expect_eq(strlen(shim.out), strlen(plain.out), "%s%s", shim.out, plain.out);
+  run_release(&first);
+  run_release(&again);
+  run_release(&plain);
+  run_release(&shim);
+}
