@@ -97,6 +97,17 @@ void idem_store_give_back(struct idem_store *store);
 /* An id is the first 16 hexadecimal digits of the operation key, and a NUL. */
 #define IDEM_ID_SIZE 17
 
+/* What a credential is that stands in no header: the same text as a user's name and as a token is two callers. In names on the
+ * disk: none may come to mean something else. */
+enum idem_credential {
+  IDEM_CREDENTIAL_LOGIN, /* user:password, of an option or of the URL; cookies and a .netrc, which are lines and no login */
+  IDEM_CREDENTIAL_USER,
+  IDEM_CREDENTIAL_PASSWORD,
+  IDEM_CREDENTIAL_BEARER,
+  IDEM_CREDENTIAL_SIGNER, /* whose signature the login makes */
+  IDEM_CREDENTIAL_CERTIFICATE
+};
+
 /*
  * What the app asks for, as plain bytes. Nothing is owned; all of it must stay as it is until the call is
  * left.
@@ -118,6 +129,8 @@ struct idem_request {
   /* What identifies the caller and is not a header: user:password, a client certificate. */
   const struct idem_span *credentials;
   size_t credential_count;
+  uint64_t credential_kinds; /* four bits of each, from the lowest: enum idem_credential */
+  uint64_t auth; /* libcurl's bits for which of them it lets out, and how; 0: the usual, or there is none */
   /* What else decides the bytes of an answer, such as the encodings the client decodes. */
   struct idem_span shape;
   struct idem_span body;

@@ -395,22 +395,44 @@ static const char *build_headers(struct request *request)
   return reason ? reason : add_own_headers(request, &text) ? NULL : too_many;
 }
 
+static void add_credential(struct request *request, enum idem_credential kind, struct idem_span text)
+{
+  struct idem_request *bytes = &request->bytes;
+  bytes->credential_kinds |= (uint64_t)kind << 4 * bytes->credential_count;
+  request->credentials[bytes->credential_count++] = text;
+}
+
+/* HTTPAUTH says which login goes out: a token that it does not name stays here. Kerberos needs none. */
+static void build_auth(struct request *request)
+{
+  if (!request->shadow->rare_count)
+    return;
+  const unsigned long auth = (unsigned long)shadow_value(request->shadow, CURLOPT_HTTPAUTH);
+  if (auth != CURLAUTH_BASIC && (request->bytes.credential_count || auth & CURLAUTH_NEGOTIATE))
+    request->bytes.auth = auth;
+}
+
 /* Credentials say who is asking, as far as it was not said in a header. */
 static void build_credentials(struct request *request)
 {
-  static const uint8_t slots[] = {SLOT_USERPWD,        SLOT_USERNAME,  SLOT_PASSWORD,
-                                  SLOT_XOAUTH2_BEARER, SLOT_AWS_SIGV4, SLOT_SSLCERT};
-  _Static_assert(sizeof(slots) + 4 <= REQUEST_CREDENTIALS_MAX,
+  static const struct {
+    uint8_t slot, kind;
+  } options[] = {{SLOT_USERPWD, IDEM_CREDENTIAL_LOGIN},     {SLOT_USERNAME, IDEM_CREDENTIAL_USER},
+                 {SLOT_PASSWORD, IDEM_CREDENTIAL_PASSWORD}, {SLOT_XOAUTH2_BEARER, IDEM_CREDENTIAL_BEARER},
+                 {SLOT_AWS_SIGV4, IDEM_CREDENTIAL_SIGNER},  {SLOT_SSLCERT, IDEM_CREDENTIAL_CERTIFICATE}};
+  enum { OPTIONS = sizeof(options) / sizeof(*options) };
+  _Static_assert(OPTIONS + 4 <= REQUEST_CREDENTIALS_MAX,
                  "a place for each, for the URL's, for cookies, for a .netrc and for a certificate");
-  struct idem_request *bytes = &request->bytes;
-  bytes->credentials = request->credentials;
-  for (size_t i = 0; i < sizeof(slots); i++)
-    if (request->shadow->slot[slots[i]])
-      request->credentials[bytes->credential_count++] = span_of(shadow_text(request->shadow, slots[i]));
-  const struct url_parts *parts = &request->shadow->parts;
+  const struct shadow *shadow = request->shadow;
+  request->bytes.credentials = request->credentials;
+  for (size_t i = 0; i < OPTIONS; i++)
+    if (shadow->slot[options[i].slot])
+      add_credential(request, options[i].kind, span_of(shadow_text(shadow, options[i].slot)));
+  const struct url_parts *parts = &shadow->parts;
   if (parts->user_len)
-    request->credentials[bytes->credential_count++] =
-        (struct idem_span){request->shadow->url.data + parts->user, parts->user_len};
+    add_credential(request, IDEM_CREDENTIAL_LOGIN,
+                   (struct idem_span){shadow->url.data + parts->user, parts->user_len});
+  build_auth(request);
 }
 
 static bool list_has(const char *list, const char *word)
@@ -445,19 +467,18 @@ static const char *build_cookies(struct request *request)
     return NULL;
   const char *reason = cookies_sent(shadow, request->host, option, &request->cookies);
   if (!reason && request->cookies.len)
-    request->credentials[request->bytes.credential_count++] =
-        (struct idem_span){request->cookies.data, request->cookies.len};
+    add_credential(request, IDEM_CREDENTIAL_LOGIN, span_of_buffer(&request->cookies));
   return reason;
 }
 
 /* What a .netrc says of the host. False if the call has to be live. */
 static bool build_netrc(struct request *request)
 {
-  struct idem_request *bytes = &request->bytes;
   if (!netrc_read(request->shadow, &request->netrc, &request->body.form.files))
     return false;
   if (request->netrc.len)
-    request->credentials[bytes->credential_count++] = span_of_buffer(&request->netrc);
+    add_credential(request, IDEM_CREDENTIAL_LOGIN, span_of_buffer(&request->netrc));
+  build_auth(request);
   return true;
 }
 
@@ -468,7 +489,6 @@ static bool build_certificate(struct request *request)
 {
   enum { CERTIFICATE_MAX = 1 << 20 };
   const char *path = shadow_text(request->shadow, SLOT_SSLCERT);
-  struct idem_request *bytes = &request->bytes;
   struct stat info;
   int saved = errno;
   bool known = true;
@@ -477,7 +497,7 @@ static bool build_certificate(struct request *request)
     known =
         !form_file_read(&request->certificate, &request->body.form.files, path, INT64_MAX, CERTIFICATE_MAX);
     if (known)
-      request->credentials[bytes->credential_count++] = span_of_buffer(&request->certificate);
+      add_credential(request, IDEM_CREDENTIAL_CERTIFICATE, span_of_buffer(&request->certificate));
   }
   errno = saved;
   return known;

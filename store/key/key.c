@@ -11,7 +11,15 @@
 #include <xxhash.h>
 
 /* What a piece of the tenant is. */
-enum { TENANT_HEADER = 1, TENANT_COOKIE, TENANT_QUERY, TENANT_OTHER, TENANT_NAMED };
+enum {
+  TENANT_HEADER = 1,
+  TENANT_COOKIE,
+  TENANT_QUERY,
+  TENANT_LOGIN,
+  TENANT_NAMED,
+  TENANT_AUTH,
+  TENANT_OPTION
+};
 
 /* With other kinds of key, a header that could be one is none, and counts for nothing. */
 static bool by_header(const struct idem_keying *keying)
@@ -21,13 +29,20 @@ static bool by_header(const struct idem_keying *keying)
 
 /* The raw name. */
 
+/* What a request says of its credentials besides their texts; no other member lies between. */
+enum {
+  OF_CREDENTIALS =
+      offsetof(struct idem_request, auth) + sizeof(uint64_t) - offsetof(struct idem_request, credential_count)
+};
+_Static_assert(OF_CREDENTIALS == sizeof(size_t) + 2 * sizeof(uint64_t), "without a hole");
+
 /* All but path and body, as it came: what makes the same list has the same context, for roles are told by lines and rule alone.
  * Returns how many there are; 0: more than are remembered. */
 static size_t list_context(const struct idem_request *request, struct idem_span list[HASH_MEMO_TEXTS])
 {
   const struct idem_span first[] = {
       {(const char *)&request->rule->keying.serial, sizeof(request->rule->keying.serial)},
-      {(const char *)&request->credential_count, sizeof(request->credential_count)},
+      {(const char *)&request->credential_count, OF_CREDENTIALS},
       request->scope,
       request->method,
       request->origin,
@@ -63,6 +78,27 @@ static void hash_headers(struct hash *hash, const struct idem_request *request)
   hash_number(hash, HEADER_OTHER);
 }
 
+static unsigned credential_kind(const struct idem_request *request, size_t i)
+{
+  return request->credential_kinds >> 4 * i & 15;
+}
+
+/* The kind of any but a login stands before it as a length that none has. */
+static void hash_options(struct hash *hash, const struct idem_request *request)
+{
+  hash_number(hash, request->credential_count);
+  for (size_t i = 0; i < request->credential_count; i++) {
+    const unsigned kind = credential_kind(request, i);
+    if (kind != IDEM_CREDENTIAL_LOGIN)
+      hash_number(hash, UINT64_MAX - kind);
+    hash_field(hash, request->credentials[i]);
+  }
+  if (request->auth) {
+    hash_number(hash, UINT64_MAX);
+    hash_number(hash, request->auth);
+  }
+}
+
 /* The digest stands in an index of the store, and credentials are in it: without the secret none can be tried
  * against it. */
 static void hash_context(const uint8_t *secret, const struct idem_request *request, struct hash_memo *memo,
@@ -81,9 +117,7 @@ static void hash_context(const uint8_t *secret, const struct idem_request *reque
   hash_field(&hash, request->origin);
   hash_field(&hash, request->trust);
   hash_field(&hash, request->query);
-  hash_number(&hash, request->credential_count);
-  for (size_t i = 0; i < request->credential_count; i++)
-    hash_field(&hash, request->credentials[i]);
+  hash_options(&hash, request);
   hash_headers(&hash, request);
   hash_field(&hash, request->shape);
   const struct idem_span counted = hash_gathered(&hash);
@@ -184,8 +218,14 @@ static void hash_credentials(struct hash *hash, const struct idem_request *reque
   while (key_query_next(&query, &piece, &credential))
     if (key_query_role(&request->rule->keying, presigned, &piece) == HEADER_CREDENTIAL)
       hash_piece(hash, TENANT_QUERY, piece);
-  for (size_t i = 0; i < request->credential_count; i++)
-    hash_piece(hash, TENANT_OTHER, request->credentials[i]);
+  for (size_t i = 0; i < request->credential_count; i++) {
+    const unsigned kind = credential_kind(request, i);
+    hash_piece(hash, kind ? TENANT_OPTION + kind : TENANT_LOGIN, request->credentials[i]);
+  }
+  if (request->auth) {
+    hash_number(hash, TENANT_AUTH);
+    hash_number(hash, request->auth);
+  }
 }
 
 struct named_tenant {

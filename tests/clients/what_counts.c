@@ -243,6 +243,15 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(netrc_absent, SAME, b->netrc = "/nowhere/at/all")                                                        \
   X(netrc_login, OTHER, (a->netrc = "alice", b->netrc = "bobby"))                                            \
   X(bearer, OTHER, (text(a, CURLOPT_XOAUTH2_BEARER, "a"), text(b, CURLOPT_XOAUTH2_BEARER, "b")))             \
+  X(bearer_let_out, OTHER,                                                                                   \
+    (text(a, CURLOPT_XOAUTH2_BEARER, "a"), text(b, CURLOPT_XOAUTH2_BEARER, "a"),                             \
+     number(b, CURLOPT_HTTPAUTH, CURLAUTH_BEARER)))                                                          \
+  X(login_kept_in, OTHER, (a->userpwd = b->userpwd = "me:a", number(b, CURLOPT_HTTPAUTH, CURLAUTH_BEARER)))  \
+  X(auth_usual, SAME, (a->userpwd = b->userpwd = "me:a", number(b, CURLOPT_HTTPAUTH, CURLAUTH_BASIC)))       \
+  X(auth_of_nobody, SAME, number(b, CURLOPT_HTTPAUTH, CURLAUTH_DIGEST))                                      \
+  X(login_of_token, OTHER, (text(a, CURLOPT_XOAUTH2_BEARER, "a"), b->userpwd = "a"))                         \
+  X(login_halves, OTHER, (text(a, CURLOPT_USERNAME, "a"), text(b, CURLOPT_PASSWORD, "a")))                   \
+  X(certificate_text, OTHER, (text(a, CURLOPT_SSLCERT, "a"), text(b, CURLOPT_USERNAME, "a")))                \
   X(certificate, OTHER, text(b, CURLOPT_SSLCERT, "/nowhere/me.pem"))                                         \
   X(cookie_engine, OTHER, text(b, CURLOPT_COOKIELIST, "Set-Cookie: s=1; domain=api.example; path=/"))        \
   X(cookie_elsewhere, SAME, text(b, CURLOPT_COOKIELIST, "Set-Cookie: s=1; domain=b.example; path=/"))        \
@@ -523,7 +532,7 @@ int main(int argc, char **argv)
       want = want == SAME ? OTHER : SAME;
     if (first == 1 && second >= 0 && is == want)
       continue;
-    if (wrong++ < 20)
+    if (wrong++ < 40)
       printf("pair %lu, %s: is %s, should be %s (%d %d)\n", n, change->name, words[is], words[want], first,
              second);
   }

@@ -422,6 +422,27 @@ Test(store_keys, other_credentials_of_a_request_count)
   cr_expect_str_neq(caller_key(&a), caller_key(&b));
 }
 
+/* One text in two places of libcurl's is two callers. */
+Test(store_keys, what_a_credential_is_counts)
+{
+  static const char *const kept = "user:test-credential-alpha";
+  struct caller login = caller_of(&fixture, "{}");
+  struct idem_span text = SPAN(kept);
+  char keys[IDEM_CREDENTIAL_CERTIFICATE + 2][IDEM_ID_SIZE];
+
+  login.request.credentials = &text, login.request.credential_count = 1;
+  for (unsigned kind = 0; kind <= IDEM_CREDENTIAL_CERTIFICATE + 1; kind++) {
+    struct caller caller = login;
+    if (kind <= IDEM_CREDENTIAL_CERTIFICATE)
+      caller.request.credential_kinds = kind;
+    else
+      caller.request.auth = 64;
+    strcpy(keys[kind], caller_key(&caller));
+    for (unsigned i = 0; i < kind; i++)
+      cr_expect_str_neq(keys[kind], keys[i], "%u and %u", kind, i);
+  }
+}
+
 #define SIGV4(id, date, signature)                                                                           \
   "Authorization: AWS4-HMAC-SHA256 Credential=" id "/" date                                                  \
   "/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=" signature
@@ -712,7 +733,7 @@ Test(store_keys, two_long_texts_that_end_alike_have_two_raw_names)
 /* Whichever way it is named: a raw name that two requests share is one answer for both, as far as nobody compares. */
 Test(store_keys, all_that_counts_is_in_the_raw_name)
 {
-  enum { OTHERS = 19 };
+  enum { OTHERS = 22 };
   struct caller plain = caller_of(&fixture, "{}"), other[OTHERS];
   struct idem_span users[][2] = {{SPAN("user:password")},
                                  {SPAN("X-Team: a")},
@@ -761,6 +782,13 @@ Test(store_keys, all_that_counts_is_in_the_raw_name)
   other[17].request.shape = SPAN("");
   caller_bare(&other[18]);
   other[18].request.shape = (struct idem_span){"\1x\1y", 5};
+  for (size_t i = 19; i < OTHERS; i++) {
+    other[i].request.credentials = users[3];
+    other[i].request.credential_count = 2;
+  }
+  other[19].request.credential_kinds = IDEM_CREDENTIAL_USER | IDEM_CREDENTIAL_PASSWORD << 4;
+  other[20].request.credential_kinds = IDEM_CREDENTIAL_PASSWORD | IDEM_CREDENTIAL_USER << 4;
+  other[21].request.auth = 64;
   for (int compared = 0; compared < 2; compared++) {
     uint8_t raw[OTHERS][IDEM_KEY_SIZE], of_plain[IDEM_KEY_SIZE];
     plain.request.headers = plain.headers;
