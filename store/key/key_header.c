@@ -84,12 +84,12 @@ static bool counts(const struct idem_words *vary, struct idem_span name, enum id
   return false;
 }
 
-/* `-NAME`, by its own name, where no later word takes it in again. */
+/* `-NAME`, by its own name, where no later word takes it in again, be it a glob. `-GLOB` says nothing of whose call it is. */
 static bool is_left_out(const struct idem_words *vary, struct idem_span name)
 {
   for (size_t i = vary->count; i-- > 0;) {
     const char *word = vary->word[i];
-    if (same_name(name, word + (*word == '-')))
+    if (*word == '-' ? same_name(name, word + 1) : glob_is(word, name))
       return *word == '-';
   }
   return false;
@@ -150,7 +150,10 @@ static enum header_role role_of(const struct idem_request *request, struct heade
                                                   : IDEM_NAME_PLAIN;
   if (what == IDEM_NAME_SECRET || (what == IDEM_NAME_CREDENTIAL && is_left_out(&keying->vary, name)))
     return HEADER_SECRET;
-  if (what == IDEM_NAME_KNOWN || (what == IDEM_NAME_CREDENTIAL && find_word(&keying->vary, name) < 0))
+  /* By its name it is content, unless a later word makes it what it is without one. */
+  if (what == IDEM_NAME_KNOWN ||
+      (what == IDEM_NAME_CREDENTIAL &&
+       (find_word(&keying->vary, name) < 0 || !counts(&keying->vary, name, what, false))))
     return HEADER_CREDENTIAL;
   return counts(&keying->vary, name, what, named) ? HEADER_VARY : HEADER_OTHER;
 }

@@ -432,6 +432,17 @@ Test(keys, a_header_that_is_new_each_time_is_named)
   cr_expect_eq(log_events(&w, "header_drift"), 4);
 }
 
+Test(keys, a_token_that_vary_takes_in_again_is_two_callers)
+{
+  static const char *const words[] = {"-X-Acme-Token,*", "*,-X-Acme-Token,X-Acme-*", "X-Acme-Token,*"};
+  for (int i = 0; i < 3; i++) {
+    world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 vary=%s", words[i]);
+    post_only("X-Acme-Token: one", world_text(&w, "{\"n\":%d}", i));
+    post_only("X-Acme-Token: two", world_text(&w, "{\"n\":%d}", i));
+    cr_expect_eq(mock_count(&w).requests, 2 * (i + 1), "%s", words[i]);
+  }
+}
+
 Test(keys, a_new_scope_is_a_new_set_of_operations)
 {
   static const char *const scopes[] = {"job-1", "job-2", "job-1", ""};

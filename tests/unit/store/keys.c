@@ -316,6 +316,10 @@ Test(store_keys, a_header_that_vary_leaves_out_by_name_is_no_credential)
       {"vary=*,-X-Acme-*", "X-Acme-Token: one", "X-Acme-Token: two"},
       {"vary=*", "X-Acme-Token: one", "X-Acme-Token: two"},
       {"vary=*,-X-Acme-Token,X-Acme-Token", "X-Acme-Token: one", "X-Acme-Token: two"},
+      {"vary=-X-Acme-Token,*", "X-Acme-Token: one", "X-Acme-Token: two"},
+      {"vary=*,-X-Acme-Token,X-Acme-*", "X-Acme-Token: one", "X-Acme-Token: two"},
+      {"vary=X-Acme-Token,*", "X-Acme-Token: one", "X-Acme-Token: two"},
+      {"vary=*,X-Acme-Token,-X-Acme-*", "X-Acme-Token: one", "X-Acme-Token: two"},
       {"vary=*,-X-Api-Key", "X-Api-Key: one", "X-Api-Key: two"}};
   for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
     fixture_rule(&fixture, lines[i][0]);
