@@ -54,6 +54,9 @@ static const struct entry headers[] = {
     NAME("x-xsrf-token", SECRET),
     NAME("x-amz-security-token", SIGNED),
     NAME("x-amz-date", SIGNED),
+    NAME("x-date", SIGNED),
+    NAME("x-ms-date", SIGNED),
+    NAME("x-tc-timestamp", SIGNED),
     /* What changes while the answer does not. */
     NAME("accept-encoding", TRANSIENT), /* counts in the shape */
     NAME("amz-sdk-invocation-id", TRANSIENT),

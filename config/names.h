@@ -23,7 +23,7 @@ enum idem_name {
   IDEM_NAME_KNOWN,      /* a credential that everybody knows: Authorization */
   IDEM_NAME_CREDENTIAL, /* a credential by a word in it: X-Acme-Token */
   IDEM_NAME_SECRET,     /* redacted like a credential, and never counted: Sec-WebSocket-Key, X-CSRF-Token */
-  IDEM_NAME_SIGNED, /* X-Amz-Date and -Security-Token. Beside an AWS4 signature SECRET, else what they look like */
+  IDEM_NAME_SIGNED, /* X-Amz-Date and its like. Beside a signature that it is made with SECRET, else what it looks like */
 };
 
 /* Is it a credential, whatever is done with it? */

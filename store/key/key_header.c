@@ -95,18 +95,29 @@ static bool is_left_out(const struct idem_words *vary, struct idem_span name)
   return false;
 }
 
-/* Signature version 4: `Authorization: AWS4-HMAC-SHA256 Credential=...`. Date and token beside it are made
- * anew with it. */
-static bool is_signed_by_aws(const struct idem_request *request)
+/* True for `Authorization: AWS4-HMAC-SHA256 Credential=...` and its like, if the header of this name is made anew with the
+ * signature: AWS's date and token, and the times of others who are known by an id. */
+static bool is_signed(const struct idem_request *request, struct idem_span name)
 {
+  static const struct {
+    const char *scheme, *with, *id; /* the header's name begins so; and this stands in the signature */
+  } renewed[] = {{"AWS4-", "x-amz-", ""},
+                 {"TC3-HMAC-SHA256 ", "x-tc-", "Credential="},
+                 {"HMAC-SHA256 ", "x-date", "Credential="},
+                 {"HMAC-SHA256 ", "x-ms-date", "Credential="}};
   static const char start[] = "authorization:";
   for (size_t i = 0; i < request->header_count; i++) {
     struct idem_span line = request->headers[i];
     if (line.len < sizeof(start) || strncasecmp(line.data, start, sizeof(start) - 1) != 0)
       continue;
     line = trim((struct idem_span){line.data + sizeof(start) - 1, line.len - sizeof(start) + 1});
-    if (line.len > 5 && memcmp(line.data, "AWS4-", 5) == 0)
-      return true;
+    for (size_t k = 0; k < COUNT(renewed); k++) {
+      const char *scheme = renewed[k].scheme, *with = renewed[k].with, *id = renewed[k].id;
+      if (line.len > strlen(scheme) && memcmp(line.data, scheme, strlen(scheme)) == 0 &&
+          name.len >= strlen(with) && strncasecmp(name.data, with, strlen(with)) == 0 &&
+          memmem(line.data, line.len, id, strlen(id)))
+        return true;
+    }
   }
   return false;
 }
@@ -124,7 +135,8 @@ static struct idem_span steady_credential(struct idem_span value)
       return value;
     id += sizeof(field) - 1;
     const char *end = value.data + value.len, *at = id;
-    while (at < end && *at != '/' && *at != ',' && !is_space(*at))
+    /* Azure has & between the fields. */
+    while (at < end && *at != '/' && *at != ',' && *at != '&' && !is_space(*at))
       at++;
     return (struct idem_span){id, (size_t)(at - id)};
   }
@@ -145,7 +157,7 @@ static enum header_role role_of(const struct idem_request *request, struct heade
     return HEADER_TENANT;
   enum idem_name what = idem_name_of_header(name.data, name.len);
   if (what == IDEM_NAME_SIGNED)
-    what = is_signed_by_aws(request)              ? IDEM_NAME_SECRET
+    what = is_signed(request, name)               ? IDEM_NAME_SECRET
            : idem_name_tells(name.data, name.len) ? IDEM_NAME_CREDENTIAL
                                                   : IDEM_NAME_PLAIN;
   if (what == IDEM_NAME_SECRET || (what == IDEM_NAME_CREDENTIAL && is_left_out(&keying->vary, name)))

@@ -443,6 +443,30 @@ Test(keys, a_token_that_vary_takes_in_again_is_two_callers)
   }
 }
 
+/* As Tencent, Volcengine and Azure have it. */
+Test(keys, a_call_that_is_signed_anew_is_the_same)
+{
+  static const char *const signers[][2] = {
+      {"Authorization: TC3-HMAC-SHA256 Credential=ID/2026-11-27/hunyuan/tc3_request, Signature=%d",
+       "X-TC-Timestamp: %d"},
+      {"Authorization: HMAC-SHA256 Credential=ID/20261127/cn-north-1/ark/request, Signature=%d",
+       "X-Date: %d"},
+      {"Authorization: HMAC-SHA256 Credential=ID&SignedHeaders=host&Signature=%d", "x-ms-date: %d"}};
+  for (int i = 0; i < 6; i++) {
+    char line[2][128];
+    for (int k = 0; k < 2; k++) {
+      /* Each line has one place for the number. */
+      const char *form = signers[i / 2][k], *at = strstr(form, "%d");
+      snprintf(line[k], sizeof(line[k]), "%.*s%d", (int)(at - form), form, i);
+    }
+    struct run r = run_shim(&w, "curl", "-sS", "-H", line[0], "-H", line[1], "-d",
+                            world_text(&w, "{\"n\":%d}", i / 2), world_url(&w, target), NULL);
+    expect_success(&r);
+    cr_expect_eq(mock_count(&w).requests, i / 2 + 1, "%s", line[0]);
+    run_release(&r);
+  }
+}
+
 Test(keys, a_new_scope_is_a_new_set_of_operations)
 {
   static const char *const scopes[] = {"job-1", "job-2", "job-1", ""};

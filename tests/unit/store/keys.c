@@ -517,6 +517,46 @@ Test(store_keys, of_every_signature_with_a_steady_id_the_id_counts)
                     tenant_with("Authorization: Other Credential=ID1/b"));
 }
 
+/* A call by who signs each one anew, at another time. */
+static const char *signed_call(const char *authorization, const char *time)
+{
+  struct caller caller = caller_of(&fixture, "{}");
+
+  caller_bare(&caller);
+  caller_header(&caller, authorization);
+  caller_header(&caller, time);
+  return caller_key(&caller);
+}
+
+Test(store_keys, a_time_that_is_signed_anew_does_not_count)
+{
+  static const char *const calls[][4] = {
+      {"Authorization: TC3-HMAC-SHA256 Credential=ID1/2026-11-27/hunyuan/tc3_request, Signature=aa",
+       "Authorization: TC3-HMAC-SHA256 Credential=ID1/2026-11-28/hunyuan/tc3_request, Signature=bb",
+       "X-TC-Timestamp: 1", "X-TC-Timestamp: 2"},
+      {"Authorization: HMAC-SHA256 Credential=ID1/20261127/cn-north-1/ark/request, Signature=aa",
+       "Authorization: HMAC-SHA256 Credential=ID1/20261128/cn-north-1/ark/request, Signature=bb", "X-Date: 1",
+       "X-Date: 2"},
+      {"Authorization: HMAC-SHA256 Credential=ID1&SignedHeaders=host&Signature=aa",
+       "Authorization: HMAC-SHA256 Credential=ID1&SignedHeaders=host&Signature=bb", "x-ms-date: 1",
+       "x-ms-date: 2"}};
+  static const char *const counts[][2] = {
+      {"Authorization: HMAC-SHA256 SignedHeaders=host&Signature=aa", "X-Date: "},
+      {"Authorization: TC3-HMAC-SHA256 Credential=ID1/a, Signature=aa", "X-Date: "},
+      {"Authorization: TC3-HMAC-SHA256 Credential=ID1/a, Signature=aa", "X-TC-Action: "},
+      {"Authorization: Bearer test-credential-alpha", "X-TC-Timestamp: "}};
+  for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+    cr_expect_str_eq(signed_call(calls[i][0], calls[i][2]), signed_call(calls[i][1], calls[i][3]), "%s",
+                     calls[i][0]);
+  for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+    char time[2][32];
+    for (int k = 0; k < 2; k++)
+      snprintf(time[k], sizeof(time[k]), "%s%d", counts[i][1], k);
+    cr_expect_str_neq(signed_call(counts[i][0], time[0]), signed_call(counts[i][0], time[1]), "%s",
+                      counts[i][0]);
+  }
+}
+
 Test(store_keys, auto_takes_the_header_and_then_the_body_does_not_count)
 {
   struct caller a = caller_of(&fixture, "{\"a\":1}"), b = caller_of(&fixture, "{\"a\":2}"), c = b;
