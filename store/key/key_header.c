@@ -65,6 +65,9 @@ static bool counts_by_default(struct idem_span name, enum idem_name what, bool n
 {
   if (!named)
     return what == IDEM_NAME_PLAIN;
+  /* X-Goog-Api-Client has the number of the attempt. */
+  if (what == IDEM_NAME_TRANSIENT)
+    return false;
   for (size_t i = 0; i < COUNT(beside_key); i++)
     if (glob_is(beside_key[i], name))
       return true;

@@ -467,6 +467,21 @@ Test(keys, a_call_that_is_signed_anew_is_the_same)
   }
 }
 
+/* In another order, so that it is judged by what it says. */
+Test(keys, a_second_attempt_is_no_mismatch)
+{
+  static const char *const tries[][2] = {{"1", "{\"q\":1,\"r\":2}"}, {"2", "{\"r\":2,\"q\":1}"}};
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mismatch=reject");
+  for (int i = 0; i < 2; i++) {
+    struct run r = run_shim(&w, "curl", "-sSf", "-H", "Idempotency-Key: k1", "-H",
+                            world_text(&w, "X-Goog-Api-Client: gccl-attempt/%s", tries[i][0]), "-H",
+                            "Content-Type: application/json", "-d", tries[i][1], world_url(&w, target), NULL);
+    expect_success(&r);
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, 1);
+}
+
 Test(keys, a_new_scope_is_a_new_set_of_operations)
 {
   static const char *const scopes[] = {"job-1", "job-2", "job-1", ""};

@@ -217,6 +217,8 @@ Test(store_keys, beside_a_key_only_headers_that_are_named_count)
   cr_expect(no_mismatch("X-Made-Up: 2"));
   cr_expect_not(no_mismatch("OpenAI-Beta: v2"));
   cr_expect_not(no_mismatch("X-Amzn-Bedrock-Trace: on"));
+  cr_expect_not(no_mismatch("X-Goog-User-Project: p"));
+  cr_expect(no_mismatch("X-Goog-Api-Client: gccl-attempt/2"));
   fixture_rule(&fixture, "mismatch=reject vary=*,X-Made-Up");
   cr_expect_not(no_mismatch("X-Made-Up: 2"));
   cr_expect(no_mismatch("X-Attempt: 2"));
