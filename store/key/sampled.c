@@ -41,8 +41,9 @@ static void note(void *arg, size_t which, struct idem_span value)
 {
   struct signs *signs = arg;
   bool null = value.len == 4 && memcmp(value.data, "null", 4) == 0;
+  /* To llama.cpp and those who go by it -1 is a seed of each call's own. */
   if (which >= TEMPERATURES)
-    signs->seeded |= !null;
+    signs->seeded |= !null && *value.data != '-';
   else if (is_zero(value))
     signs->cold = true;
   else

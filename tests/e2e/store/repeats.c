@@ -112,6 +112,10 @@ Test(repeats, a_loop_that_asks_until_it_validates_ends)
   r = ask_three_times("{\"temperature\":0}");
   cr_expect_eq(count_of(r.out, "answer 4,"), 3, "%s", r.out);
   run_release(&r);
+  r = ask_three_times("{\"seed\":-1}");
+  cr_expect(strstr(r.out, "answer 5,") && strstr(r.out, "answer 6,") && strstr(r.out, "answer 7,"), "%s",
+            r.out);
+  run_release(&r);
 }
 
 /* Three calls are two samples more; a second run is answered. */

@@ -412,6 +412,8 @@ Test(store_auto, is_told_by_method_path_temperature_and_seed)
       {2, "POST", "/v1/chat/completions", "{\"temperature\":\"0\"}"},
       {2, "POST", "/v1/chat/completions", "{\"temperature\":0,\"temperature\":1}"},
       {2, "POST", "/v1/chat/completions", "{\"a\":{\"temperature\":0},\"seed\":null}"},
+      {2, "POST", "/completion", "{\"prompt\":\"a\",\"seed\":-1}"},
+      {2, "POST", "/api/generate", "{\"options\":{\"seed\":-1}}"},
       {2, "POST", "/v1/chat/completions", "temperature=0"},
       {2, "POST", "/v1/chat/completions", ""},
       {2, "POST", "/v1/embeddings/chat", "{\"x\":1}"},
