@@ -86,16 +86,26 @@ static bool is_content_type(struct idem_span name)
   return name.len == 12 && strncasecmp(name.data, "content-type", 12) == 0;
 }
 
-/* Whether the header counts or not: the body has the boundary. */
-static struct idem_span find_boundary(const struct idem_request *request)
+/* Whether the header counts or not: it says what the body is. */
+static struct idem_span find_type(const struct idem_request *request)
 {
-  struct idem_span boundary = {"", 0};
+  struct idem_span type = {"", 0};
   for (size_t i = 0; i < request->header_count; i++) {
     struct header header = key_header(request, request->headers[i], false);
     if (is_content_type(header.name))
-      boundary = boundary_in(header.value);
+      type = header.value;
   }
-  return boundary;
+  return type;
+}
+
+/* A prompt that is sent as text may look like JSON, and each blank in it is said. An object is none where the rule has
+ * fields of it to ignore or to redact. */
+static bool is_plain_text(const struct idem_request *request, struct idem_span type)
+{
+  const struct idem_span body = request->body;
+  const bool has_fields = request->rule->keying.ignore.count || request->rule->redact.count;
+  return type.len > 5 && strncasecmp(type.data, "text/", 5) == 0 &&
+         !(has_fields && body.len && body.data[0] == '{');
 }
 
 /* The next place where a line begins with the boundary, or the end. */
@@ -155,13 +165,13 @@ static void hash_query(struct hash *hash, const struct idem_request *request)
 
 /* What the body says, and how it was read: F a form, J JSON, R byte by byte; 0: there is no memory to see whether it is JSON, and its
  * bytes would be another name than the one that it has on a better day. */
-static char body_digest(const struct idem_request *request, struct idem_span boundary,
+static char body_digest(const struct idem_request *request, struct idem_span type, struct idem_span boundary,
                         const struct json_canon_options *options, uint8_t digest[IDEM_KEY_SIZE])
 {
   struct hash hash;
   hash_begin(&hash);
   if (!hash_form(&hash, request->body, boundary)) {
-    int rc = json_canon(request->body, options, digest);
+    int rc = is_plain_text(request, type) ? -EINVAL : json_canon(request->body, options, digest);
     if (rc != -EINVAL)
       return rc < 0 ? 0 : 'J';
     hash_bytes(&hash, request->body.data, request->body.len);
@@ -189,8 +199,9 @@ void content_of_replaced(const struct idem_request *request, bool named,
   const struct json_canon_options options = {&request->rule->keying.ignore, replace, arg};
   uint8_t body[IDEM_KEY_SIZE];
   struct hash hash, other;
-  struct counting counting = {.hash = &hash, .boundary = find_boundary(request)};
-  char kind = body_digest(request, counting.boundary, &options, body);
+  const struct idem_span type = find_type(request);
+  struct counting counting = {.hash = &hash, .boundary = boundary_in(type)};
+  char kind = body_digest(request, type, counting.boundary, &options, body);
   /* The boundary is left out of the header only where it was left out of the body. */
   if (kind != 'F')
     counting.boundary.len = 0;

@@ -127,6 +127,9 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(json_value, OTHER, BODY("prompt ", "prompt, "))                                                          \
   X(json_ignored, SAME, BODY("\"at\":7", "\"at\":{\"x\":[8]}"))                                              \
   X(text_blanks, OTHER, (strcpy(a->body, "a=1&b=2"), strcpy(b->body, "a=1&b=2 ")))                           \
+  X(text_like_json, OTHER,                                                                                   \
+    (add(a, "Content-Type: text/plain; charset=utf-8", 0), strcpy(a->body, "[1, 2]"),                        \
+     add(b, "Content-Type: text/plain; charset=utf-8", 0), strcpy(b->body, "[1,2]")))                        \
   X(query_value, OTHER, URL("q=", "q=x"))                                                                    \
   X(query_order, OTHER, URL("alt=a&q=", "q=&alt=a"))                                                         \
   X(query_credential, OTHER, (strcat(a->url, "&api_key=a"), strcat(b->url, "&api_key=b")))                   \

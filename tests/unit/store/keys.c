@@ -62,6 +62,25 @@ Test(store_keys, everything_in_a_body_counts)
     cr_expect(!same_body(other[i][0], other[i][1]), "%s and %s", other[i][0], other[i][1]);
 }
 
+Test(store_keys, text_that_looks_like_json_counts_byte_by_byte)
+{
+  static const char *const pairs[][2] = {{"1.50", "15e-1"}, {"[1, 2]", "[1,2]"}, {"{\"a\":1}", "{ \"a\":1}"}};
+  static const char *const types[] = {"Content-Type: text/plain", "content-type:Text/Plain; charset=utf-8",
+                                      "Content-Type: application/json", "Content-Type: application/text/x"};
+  for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+    for (size_t k = 0; k < sizeof(types) / sizeof(*types); k++) {
+      struct caller a = caller_of(&fixture, pairs[i][0]), b = caller_of(&fixture, pairs[i][1]);
+      caller_bare(&a), caller_bare(&b);
+      caller_header(&a, types[k]), caller_header(&b, types[k]);
+      cr_expect_eq(strcmp(caller_key(&a), caller_key(&b)) == 0, k > 1, "%s as %s", pairs[i][0], types[k]);
+    }
+  fixture_rule(&fixture, "ignore=/at");
+  struct caller first = caller_of(&fixture, "{\"at\":1}"), later = caller_of(&fixture, "{\"at\":2}");
+  caller_bare(&first), caller_bare(&later);
+  caller_header(&first, types[0]), caller_header(&later, types[0]);
+  cr_expect_str_eq(caller_key(&first), caller_key(&later));
+}
+
 Test(store_keys, a_body_with_a_nul_counts_to_its_end)
 {
   struct caller a = caller_of(&fixture, ""), b = a;
