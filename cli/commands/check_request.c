@@ -104,8 +104,14 @@ static void describe(struct described *d, const struct cli_request *asked)
            (int)target->host_len, target->host, literal ? "]" : "", target->port);
   add_host(d, asked, https);
   for (size_t i = 0, used = 0; i < request->header_count && used < sizeof(d->shape); i++)
-    if (strncasecmp(d->headers[i].data, "Accept-Encoding:", 16) == 0)
-      used += (size_t)snprintf(d->shape + used, sizeof(d->shape) - used, ";asks:%s", d->headers[i].data + 16);
+    if (strncasecmp(d->headers[i].data, "Accept-Encoding:", 16) == 0) {
+      const char *value = d->headers[i].data + 16;
+      value += strspn(value, " \t");
+      size_t len = strlen(value);
+      while (len && strchr(" \t", value[len - 1]))
+        len--;
+      used += (size_t)snprintf(d->shape + used, sizeof(d->shape) - used, ";asks: %.*s", (int)len, value);
+    }
   request->shape = span(d->shape);
   for (char *c = d->origin; *c; c++)
     *c = (char)tolower((unsigned char)*c);

@@ -347,7 +347,7 @@ static size_t take_escape(const char **at, const char *end, char *out, bool *odd
   return 3;
 }
 
-size_t json_string_decode(struct idem_span text, char *out, bool *odd)
+static size_t decode(struct idem_span text, bool doubles, char *out, bool *odd)
 {
   const char *at = text.data, *end = at + text.len;
   size_t len = 0;
@@ -357,13 +357,18 @@ size_t json_string_decode(struct idem_span text, char *out, bool *odd)
       len += take_escape(&at, end, out + len, odd);
       continue;
     }
-    if (*at == (char)0xff) {
+    if (doubles && *at == (char)0xff)
       out[len++] = (char)0xff;
-      *odd = true;
-    }
     out[len++] = *at++;
   }
   return len;
+}
+
+/* Only beside half a pair is a byte ff doubled, which is its mark: elsewhere the text says what it says without an escape. */
+size_t json_string_decode(struct idem_span text, char *out, bool *odd)
+{
+  size_t len = decode(text, false, out, odd);
+  return *odd && memchr(text.data, 0xff, text.len) ? decode(text, true, out, odd) : len;
 }
 
 bool json_string_is(struct idem_span text, const char *word, size_t len)

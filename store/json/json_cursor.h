@@ -81,8 +81,8 @@ bool json_cursor_release(struct json_cursor *cursor);
 
 /*
  * What a string says: copies it to `out`, which has room for 2 * text.len bytes, and returns its length. Half
- * a surrogate pair becomes 0xff and its two bytes, and a byte 0xff of the text two of them; `*odd` says that
- * either was there, so that no two strings give the same bytes and the same `odd`.
+ * a surrogate pair becomes 0xff and its two bytes, and beside one a byte 0xff of the text two of them; `*odd` says that
+ * there was one, so that no two strings give the same bytes and the same `odd`.
  */
 size_t json_string_decode(struct idem_span text, char *out, bool *odd);
 

@@ -290,6 +290,7 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
      b->dir = "/usr"))                                                                                       \
   X(connect_to, OTHER, b->to = "::127.0.0.1:1")                                                              \
   X(codings, OTHER, text(b, CURLOPT_ACCEPT_ENCODING, "gzip"))                                                \
+  X(codings_blanks, SAME, (add(a, "Accept-Encoding:gzip", 0), add(b, "Accept-Encoding: \tgzip ", 0)))        \
   X(codings_header, OTHER, add(b, "Accept-Encoding: gzip", 0))                                               \
   X(range, OTHER, text(b, CURLOPT_RANGE, "0-9"))                                                             \
   X(url_parts, SAME, b->url_part = b->url)                                                                   \

@@ -266,11 +266,13 @@ Test(cli_check, a_request_is_named_as_the_shim_names_it)
                                        "Cookie: s=test-credential-beta; AWSALB=7"};
   static const char *const keyed[] = {"Idempotency-Key: one", "Host: other.example"};
   static const char *const coded[] = {"Accept-Encoding: gzip", "Content-Type: application/json"};
+  static const char *const joined[] = {"Accept-Encoding:gzip", "Content-Type: text/plain"};
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ignore=/at");
   expect_named_as_sent("/v1/chat/completions", plain, "{\"a\":1}");
   expect_named_as_sent("/v1/chat/completions?n=1", secret, "{\"at\":1}");
   expect_named_as_sent("/v1/chat/completions", keyed, "a=1");
   expect_named_as_sent("/v1/chat/completions", coded, "{\"a\":2}");
+  expect_named_as_sent("/v1/chat/completions", joined, "{\"a\":3}");
 }
 
 Test(cli_check, what_is_left_out_of_a_request_is_told_by_its_name)
