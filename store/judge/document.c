@@ -103,7 +103,6 @@ enum fact {
   FACT_DATA,
   FACT_DATA_TICKET,
   FACT_DATA_WORDS,
-  FACT_ID,
   FACT_INCOMPLETE_REASON,
   FACT_WORKFLOW,
   FACT_WORKFLOW_STATUS,
@@ -123,7 +122,7 @@ struct member {
     name, (fact) + 0 * sizeof(char[sizeof(name) - 1 == (len) ? 1 : -1])                                      \
   }
 static const struct member of_2[] = {
-    MEMBER(2, "id", FACT_ID),
+    MEMBER(2, "id", FACT_BESIDE),
     MEMBER(2, "ok", FACT_OK),
 };
 static const struct member of_3[] = {
@@ -738,9 +737,6 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
   case FACT_TICKET:
     reader->ticket |= string && text.len;
     break;
-  case FACT_ID:
-    reader->has_id |= string && text.len;
-    break;
   case FACT_DATA:
     reader->in_data = object;
     break;
@@ -789,7 +785,6 @@ static void take_value(struct document_reader *reader, enum cursor_event event, 
   struct idem_span name = reader->cursor.name;
   bool escaped = name.data && memchr(name.data, '\\', name.len);
   reader->in_data &= depth > 1;
-  reader->members += depth == 1;
   reader->data_members += depth == 2 && reader->in_data;
   bool known = depth == 1 && name.data && take_member(reader, event, escaped);
   uint64_t on_way = 0;
@@ -875,7 +870,6 @@ static void end_document(struct document_reader *reader)
       reader->listed && !reader->answered && !reader->blocked && !reader->base && !document->several;
   document->job |= reader->operation && !reader->answered && !reader->done;
   document->job |= reader->created && reader->expected && !reader->answered;
-  document->job |= reader->has_id && reader->members == 1 && !reader->base;
   document->job |= reader->data_tickets && reader->data_tickets == reader->data_members && !reader->base;
   document->job |= reader->ticket && !reader->answered && !reader->other && !reader->spoken && !reader->base;
   document->ended = reader->end_typed || reader->done || (reader->completion && reader->stopped);

@@ -251,6 +251,8 @@ Test(store_answers, whole_answers_are_stored)
                "{\"Choices\":[{\"FinishReason\":\"stop\"}]}\n\n"},
       {EVENTS,
        "data: {\"type\":\"transcription.text.delta\"}\n\ndata: {\"type\":\"transcription.done\"}\n\n"},
+      /* A thing that was made: asked for again it would be made again. */
+      {OK("application/json"), "{\"id\":\"a\"}"},
       /* What is no event to a browser: a name that is an end by itself, and objects without a field. */
       {EVENTS, "event: data\r\ndata: \"hello\"\r\n\r\nevent: end\r\n\r\n"},
       {EVENTS, OPENAI "event: ping\n\ndata: [DONE]\n\n"},
@@ -466,7 +468,6 @@ Test(store_answers, failures_and_halves_are_refused)
       {OK("application/json"), "{\"id\":\"a\",\"status\":\"CREATED\",\"response\":null}"},
       {OK("application/json"), "{\"id\":\"a\",\"status\":\"InProgress\"}"},
       {OK("application/json"), "{\"id\":\"a\",\"status\":\"waiting\"}"},
-      {OK("application/json"), "{\"id\":\"a\"}"},
       {OK("application/json"), "{\"taskId\":\"a\"}"},
       {OK("application/json"), "{\"code\":200,\"msg\":\"success\",\"data\":{\"taskId\":\"a\"}}"},
       {EVENTS, "data: {\"results\":[{\"stop_reason\":\"not_finished\"}]}\n\n"},
