@@ -162,6 +162,8 @@ void shadow_reset(struct shadow *shadow)
   memset(shadow->needs, 0, sizeof(shadow->needs));
   shadow->needy = shadow->forgot_option = false;
   shadow_lose_form(shadow);
+  if (shadow->unsent.bytes.data)
+    pieces_release(&shadow->unsent);
   shadow->url.len = shadow->copied_post.len = 0;
   shadow->request = HTTP_GET;
   /* In the middle of a call: the texts that it was named by have just been freed. */

@@ -19,7 +19,7 @@
 #define IDEMSHIM_SHIM_SHADOW_H
 
 #include "config/config.h"
-#include "shim/base/buffer.h"
+#include "shim/base/pieces.h"
 #include "shim/base/pointer_map.h"
 #include "shim/handle/options.h"
 #include "shim/libcurl/libcurl.h"
@@ -88,6 +88,9 @@ struct shadow {
   struct buffer copied_post;  /* COPYPOSTFIELDS */
   struct buffer long_line;    /* the last header line that had no room on the stack (callback_copy) */
   struct buffer cookie_files; /* the names that were set, each with its NUL; kept as the cookies are */
+  struct pieces
+      unsent; /* a whole body that was read ahead, of which libcurl never asked for a byte (body.h) */
+  uintptr_t unsent_by[2]; /* READFUNCTION and READDATA that gave it */
   uintptr_t slot[SLOT_COUNT];
   struct rare *rare; /* RARE options that were set */
   struct form *form; /* MIMEPOST, or its copy in a copied handle; NULL: none, or not known */

@@ -99,6 +99,34 @@ static void read_ahead(struct body *body, uint64_t limit)
   }
 }
 
+/* An attempt that failed before libcurl asked for the body has emptied the app's reader, unlike without us. Where that has
+ * nothing now, and neither it nor the announced size is another one, the body is the one that was never sent. */
+static void take_unsent(struct body *body)
+{
+  struct shadow *shadow = body->shadow;
+  struct pieces *unsent = &shadow->unsent;
+  int64_t expected = body->chunked ? -1 : expected_size(shadow);
+  bool same = shadow->unsent_by[0] == body->by[0] && shadow->unsent_by[1] == body->by[1] &&
+              (expected < 0 || (uint64_t)expected == unsent->bytes.len);
+  if (same && body->whole && !body->read.bytes.len) {
+    pieces_release(&body->read);
+    body->read = *unsent;
+    *unsent = (struct pieces){0};
+    body->span = (struct idem_span){body->read.bytes.data, body->read.bytes.len};
+  }
+  pieces_release(unsent);
+}
+
+static void leave_unsent(struct body *body)
+{
+  struct shadow *shadow = body->shadow;
+  pieces_release(&shadow->unsent);
+  pieces_seek(&body->read, 0);
+  shadow->unsent = body->read;
+  memcpy(shadow->unsent_by, body->by, sizeof(body->by));
+  body->read = (struct pieces){0};
+}
+
 /* POSTFIELDS lie with the app, COPYPOSTFIELDS in the shadow's copy; the size may be set apart from either. */
 static void point_at_fields(struct body *body, const struct shadow *shadow)
 {
@@ -128,6 +156,7 @@ bool body_has_reader(const struct shadow *shadow)
 void body_open(struct body *body, uint64_t limit)
 {
   const struct shadow *shadow = body->shadow;
+  const uintptr_t *slot = shadow->slot;
   body->whole = true;
   body->span = (struct idem_span){"", 0};
   if (!has_body(shadow))
@@ -142,7 +171,11 @@ void body_open(struct body *body, uint64_t limit)
     body->whole = false;
     body->fed = true;
     body->chunked = is_chunked(shadow);
+    body->by[0] = slot[SLOT_READFUNCTION];
+    body->by[1] = slot[SLOT_READDATA];
     read_ahead(body, limit);
+    if (shadow->unsent.bytes.data)
+      take_unsent(body);
   }
 }
 
@@ -151,6 +184,7 @@ void body_open(struct body *body, uint64_t limit)
 static size_t feed(char *into, size_t size, size_t count, void *user)
 {
   struct body *body = user;
+  body->asked = true;
   size_t room = size * count, len = body->direct ? 0 : pieces_give(&body->read, into, room);
   if (len)
     return len;
@@ -202,6 +236,7 @@ void body_attach(struct body *body)
   struct shadow *shadow = body->shadow;
   if (!body->fed)
     return;
+  body->attached = true;
   override_set(shadow, CURLOPT_READFUNCTION, feed);
   override_set(shadow, CURLOPT_READDATA, body);
   /* Where nobody can rewind, libcurl says in its own words that it needs to and cannot. */
@@ -220,5 +255,7 @@ void body_release(struct body *body)
 {
   if (body->form.text.data || body->form.readers.data || body->form.files.data)
     form_body_release(&body->form);
+  if (body->attached && !body->asked && body->whole && body->read.bytes.len)
+    leave_unsent(body);
   pieces_release(&body->read);
 }

@@ -25,6 +25,8 @@ struct body {
   struct idem_span span; /* the whole body, if `whole` */
   bool whole;            /* false: larger than the limit, or the app's reader paused or gave up */
   bool fed;              /* it came from a read callback: libcurl must be given `read` now */
+  bool attached, asked;  /* it was to be given to libcurl, and libcurl has asked for it */
+  uintptr_t by[2];       /* READFUNCTION and READDATA, of which it was read */
   bool late;             /* it was read for too long, and libcurl reads the rest */
   bool chunked;          /* fed, in chunks: an announced size means nothing */
   struct form_body form;

@@ -262,6 +262,29 @@ static void dripping_and_stopped(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, reader);
 }
 
+/* A first attempt is refused before anything of the body is asked for. */
+static void refused_first(CURL *handle, struct reader *reader)
+{
+  post_from(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_PORT, 1L);
+  if (curl_easy_perform(handle) != CURLE_COULDNT_CONNECT)
+    puts("not refused");
+  curl_easy_setopt(handle, CURLOPT_PORT, 0L);
+}
+
+static void refused_then_rewound(CURL *handle, struct reader *reader)
+{
+  refused_first(handle, reader);
+  reader->at = 0;
+}
+
+static void refused_then_another(CURL *handle, struct reader *reader)
+{
+  refused_first(handle, reader);
+  reader->at = 0;
+  reader->text = "4321";
+}
+
 static void ioctl_reader(CURL *handle, struct reader *reader)
 {
   post_from(handle, reader);
@@ -346,6 +369,9 @@ static const struct {
     {"greedy-reader", greedy_reader},
     {"dripping-reader", dripping_reader},
     {"dripping-and-stopped", dripping_and_stopped},
+    {"refused-first", refused_first},
+    {"refused-then-rewound", refused_then_rewound},
+    {"refused-then-another", refused_then_another},
     {"ioctl-reader", ioctl_reader},
     {"no-rewind", no_rewind},
     {"engine-cookie", engine_cookie},

@@ -48,6 +48,9 @@ ParameterizedTestParameters(odd_requests, what_goes_out_is_what_goes_out_without
       {"chunked-and-sized", "stored"},
       {"paused-reader", "bypass"},
       {"greedy-reader", "stored"},
+      {"refused-first", "stored"},
+      {"refused-then-rewound", "stored"},
+      {"refused-then-another", "stored"},
       {"engine-cookie", "stored"},
       {"tls-user", "bypass"},
   };
@@ -57,6 +60,7 @@ ParameterizedTestParameters(odd_requests, what_goes_out_is_what_goes_out_without
 ParameterizedTest(struct odd_case *odd_case, odd_requests, what_goes_out_is_what_goes_out_without_us)
 {
   open_world();
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1"); /* on any port */
   struct run plain = odd(false, odd_case->name, world_url(&w, target), "1234");
   struct run live = odd(true, odd_case->name, world_url(&w, target), "1234");
   expect_success(&plain);
