@@ -93,8 +93,8 @@ struct document_reader {
   bool workflow, workflow_event, workflow_over, workflow_failed; /* Dify's */
   bool incomplete, filtered; /* `status` is that, and it is for another reason than the length */
   bool created, expected;    /* so is `status`, and the answer is there as a null */
-  bool has_id, in_data;
-  size_t members, data_members, data_tickets; /* how many names are in the document, and in its `data` */
+  bool in_data;
+  size_t data_members, data_tickets; /* how many names are in its `data`, and of a task are of them */
   bool spoken, ticket, other; /* words that can stand alone, the id of a task, a member that no row has */
   bool opened, opened_list;   /* the last event began what is an answer unless it is empty */
   size_t error_depth;         /* of an `error` that has begun and is not over */
