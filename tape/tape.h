@@ -283,7 +283,7 @@ bool tape_fact_text(const struct tape_outcome *outcome, unsigned number, struct 
 
 /* For a caller that opens this object at run time: the symbol `idem_tape_api` of libidemshim-store.so. */
 
-#define IDEM_TAPE_API_VERSION 4u
+#define IDEM_TAPE_API_VERSION 5u
 /* All functions, for the shim: the store's object is opened late and asked for this one symbol. */
 struct idem_tape_api {
   uint32_t version; /* IDEM_TAPE_API_VERSION of the side that was built */

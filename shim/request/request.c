@@ -87,11 +87,6 @@ static void add_port(struct text *text, unsigned port)
   add(text, digits + at, sizeof(digits) - at);
 }
 
-static bool is_blank(char c)
-{
-  return c == ' ' || c == '\t';
-}
-
 /* The value of a line, without the blanks round it. */
 static struct idem_span value_of(const char *colon)
 {
@@ -238,13 +233,9 @@ static const char *build_shape(struct request *request)
     /* An app may ask for a coding by a header of its own, and undo it itself. */
     const struct idem_span *line = &request->headers[i];
     if (line->len > 16 && line->data[15] == ':' && strncasecmp(line->data, "accept-encoding", 15) == 0) {
-      const char *value = line->data + 16, *end = line->data + line->len;
-      while (value < end && is_blank(*value))
-        value++;
-      while (end > value && is_blank(end[-1]))
-        end--;
+      const struct idem_span value = value_of(line->data + 15);
       add_text(&text, ";asks: ");
-      add(&text, value, (size_t)(end - value));
+      add(&text, value.data, value.len);
     }
   }
   return take_text(&request->bytes.shape, &text, "ACCEPT_ENCODING too long");
@@ -277,6 +268,11 @@ static bool add_made_header(struct request *request, struct text *text, struct i
   add(text, name.data, name.len);
   add_text(text, value);
   return fits(text) && add_header(request, (struct idem_span){text->at + start, text->len - start});
+}
+
+static bool is_blank(char c)
+{
+  return c == ' ' || c == '\t';
 }
 
 /* Nothing but blanks and line ends, and most have a letter at once. */
