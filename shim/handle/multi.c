@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/handle/multi.h"
 
+#include "shim/handle/resolve.h"
+#include "shim/runtime/report.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +45,7 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
 
 void multi_free(struct multi *multi)
 {
+  buffer_release(&multi->resolved);
   free(multi->in);
   multi->in = NULL;
   multi->room = 0;
@@ -69,11 +73,20 @@ bool multi_note_added(struct multi *multi, struct shadow *shadow)
     multi->in = in;
     multi->room = room;
   }
+  if (shadow->resolved.len && !resolve_share(&multi->resolved, shadow))
+    return false;
   shadow->multi_place = multi->added;
   multi->in[multi->added++] = shadow;
   shadow->multi = multi;
   shadow->multi_serial = atomic_load_explicit(&multi->serial, memory_order_relaxed);
   return true;
+}
+
+void multi_note_resolve(const struct shadow *shadow)
+{
+  struct multi *multi = multi_of(shadow);
+  if (multi && !resolve_share(&multi->resolved, shadow))
+    report_want("no memory for an entry of RESOLVE");
 }
 
 void multi_note_removed(struct multi *multi, struct shadow *shadow)

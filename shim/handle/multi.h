@@ -39,10 +39,11 @@ struct multi {
   struct message *first_message, **last_message, *spare_message; /* read ahead of the app (messages.h) */
   struct message reserve_message;                                /* the spare one where there is no memory */
   unsigned message_count;
-  struct shadow **in;   /* the handles in it */
-  unsigned added, room; /* how many there are, and may be */
-  unsigned unread;      /* calls whose body is still to be read */
-  unsigned guarded;     /* those that want a guard: they are looked at in each turn */
+  struct buffer resolved; /* whose addresses its handles have given libcurl (resolve.h) */
+  struct shadow **in;     /* the handles in it */
+  unsigned added, room;   /* how many there are, and may be */
+  unsigned unread;        /* calls whose body is still to be read */
+  unsigned guarded;       /* those that want a guard: they are looked at in each turn */
   bool reads_ahead;
   struct driver driver;       /* the thread that turns it, while calls of ours are in it */
   bool in_reader;             /* a body is being read: a callback, in which libcurl refuses to be called */
@@ -84,6 +85,8 @@ static inline struct driver *multi_enter(struct multi *multi)
 
 /* The handle is in; false without memory: it must not be one of ours. */
 bool multi_note_added(struct multi *multi, struct shadow *shadow);
+/* One that is in has been given entries of RESOLVE. */
+void multi_note_resolve(const struct shadow *shadow);
 void multi_note_removed(struct multi *multi, struct shadow *shadow);
 
 /* True if a callback of one of its transfers is running, as libcurl says it of itself, or has been left by a

@@ -49,7 +49,6 @@
   X(HTTP_TRANSFER_DECODING)                                                                                  \
   X(TIMEOUT_MS)                                                                                              \
   X(CONNECT_TO)                                                                                              \
-  X(RESOLVE)                                                                                                 \
   X(CURLU)                                                                                                   \
   X(HTTPHEADER)                                                                                              \
   X(MIME_OPTIONS)                                                                                            \
@@ -188,6 +187,7 @@
   X(COOKIEJAR)                                                                                               \
   X(COOKIELIST)                                                                                              \
   X(SHARE)                                                                                                   \
+  X(RESOLVE)                                                                                                 \
   X(PROTOCOLS)
 
 enum option_kind {
@@ -202,13 +202,14 @@ enum option_kind {
   OPTION_SPECIAL,
 };
 
-/* One slot for each KEPT and TEXT option, and for five of the SPECIAL ones. */
+/* One slot for each KEPT and TEXT option, and for six of the SPECIAL ones. */
 enum option_slot {
   SLOT_PORT,
   SLOT_HTTPPOST,
   SLOT_POSTFIELDS,
   SLOT_POSTFIELDSIZE_LARGE,
   SLOT_PROTOCOLS,
+  SLOT_RESOLVE,
 #define X(name) SLOT_##name,
   OPTIONS_KEPT(X) OPTIONS_TEXT(X)
 #undef X

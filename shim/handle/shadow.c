@@ -2,6 +2,7 @@
 #include "shim/handle/shadow.h"
 
 #include "shim/form/form.h"
+#include "shim/handle/resolve.h"
 #include "shim/handle/url.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/unmatched.h"
@@ -66,6 +67,8 @@ uintptr_t shadow_value(const struct shadow *shadow, CURLoption option)
     return shadow->slot[SLOT_PORT];
   case CURLOPT_PROTOCOLS:
     return shadow->slot[SLOT_PROTOCOLS];
+  case CURLOPT_RESOLVE:
+    return shadow->slot[SLOT_RESOLVE];
   }
   const struct rare *rare = find_rare(shadow, option_number(option));
   if (rare)
@@ -202,6 +205,9 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   to->form = from->form ? form_copy(from->form) : NULL;
   for (unsigned i = 0; i < from->rare_count; i++)
     complete &= set_rare(to, from->rare[i].number, from->rare[i].value, from->rare[i].is_text);
+  /* The copy has a cache of its own, and puts there what its option says. */
+  if (to->slot[SLOT_RESOLVE])
+    complete &= buffer_append(&to->resolved, from->resolved.data, from->resolved.len);
   complete &= buffer_append(&to->url, from->url.data, from->url.len);
   complete &= buffer_append(&to->cookie_files, from->cookie_files.data, from->cookie_files.len);
   return complete & buffer_append(&to->copied_post, from->copied_post.data, from->copied_post.len);
@@ -334,6 +340,11 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
   /* In seconds; libcurl has one place for both. */
   case CURLOPT_TIMEOUT:
     shadow->slot[SLOT_TIMEOUT_MS] = (long)value > LONG_MAX / 1000 ? (uintptr_t)LONG_MAX : value * 1000;
+    break;
+  case CURLOPT_RESOLVE:
+    shadow->slot[SLOT_RESOLVE] = value;
+    if (!resolve_note(shadow, (const struct curl_slist *)value))
+      set_forgotten(shadow, option_number(option));
     break;
   case CURLOPT_SHARE:
     shadow->shared |= value != 0;

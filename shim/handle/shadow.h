@@ -88,6 +88,7 @@ struct shadow {
   struct buffer copied_post;  /* COPYPOSTFIELDS */
   struct buffer long_line;    /* the last header line that had no room on the stack (callback_copy) */
   struct buffer cookie_files; /* the names that were set, each with its NUL; kept as the cookies are */
+  struct buffer resolved; /* whose addresses libcurl has been given (resolve.h); kept as libcurl keeps them */
   struct pieces
       unsent; /* a whole body that was read ahead, of which libcurl never asked for a byte (body.h) */
   uintptr_t unsent_by[2]; /* READFUNCTION and READDATA that gave it */

@@ -28,7 +28,7 @@ struct shadow *shadow_new(CURL *handle, const struct libcurl *lib)
   /* The memory may have been another handle's. A reset leaves what is about cookies and HSTS, as
    * libcurl's does, so that is cleared here. */
   shadow->cookie_engine = shadow->cookie_file = shadow->shared = shadow->hsts = false;
-  shadow->cookie_files.len = 0;
+  shadow->cookie_files.len = shadow->resolved.len = 0;
   shadow_reset(shadow);
   atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);
   if (pointer_map_add(&shadow_map, &shadow->entry, handle))
@@ -45,6 +45,7 @@ void shadow_free(struct shadow *shadow)
   buffer_release(&shadow->copied_post);
   buffer_release(&shadow->long_line);
   buffer_release(&shadow->cookie_files);
+  buffer_release(&shadow->resolved);
   atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);
   pointer_map_give(&shadow_map, &shadow->entry);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* curl_easy_setopt. */
+#include "shim/handle/multi.h"
 #include "shim/handle/overrides.h"
 #include "shim/handle/shadow.h"
 #include "shim/hooks/hook.h"
@@ -16,6 +17,8 @@ static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintp
     shadow_note(shadow, option, value);
   else if (option == CURLOPT_MIMEPOST)
     shadow_lose_form(shadow); /* libcurl has taken the earlier one away */
+  if (option == CURLOPT_RESOLVE)
+    multi_note_resolve(shadow);
   if (shadow->held && option_row(option)->kind == OPTION_SPECIAL)
     override_method_again(shadow);
   return code;

@@ -4,7 +4,9 @@
 #include "config/kernel.h"
 #include "shim/base/span.h"
 #include "shim/form/form_file.h"
+#include "shim/handle/multi.h"
 #include "shim/handle/overrides.h"
+#include "shim/handle/resolve.h"
 #include "shim/handle/url.h"
 #include "shim/request/cookies.h"
 #include "shim/request/netrc.h"
@@ -564,6 +566,10 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   if (shadow->slot[SLOT_CURLU] &&
       !url_says_all(shadow->lib, (CURLU *)shadow->slot[SLOT_CURLU], shadow->url.data))
     return "CURLU";
+  const struct multi *multi = multi_of(shadow);
+  if (resolve_may_linger(shadow, &shadow->resolved) ||
+      (multi && resolve_may_linger(shadow, &multi->resolved)))
+    return "RESOLVE of an earlier call";
   if ((reason = build_headers(request)) || (reason = build_origin(request)) ||
       (reason = trust_of(shadow, rule->trust, request->trust, sizeof(request->trust), &bytes->trust)) ||
       (reason = build_shape(request)) || (reason = build_cookies(request)))

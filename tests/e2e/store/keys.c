@@ -710,3 +710,20 @@ Test(keys, another_certificate_at_the_same_place_is_another_tenant)
   cr_expect(log_contains(&w, "\"reason\":\"SSLCERT\""));
   run_release(&pipe);
 }
+
+/* libcurl keeps what RESOLVE has said, and a call that does not say it goes there too, under the name of one that goes
+ * elsewhere. */
+Test(keys, a_call_that_goes_where_an_earlier_one_was_told_to_is_live)
+{
+  const char *url = world_text(&w, "http://api.example:%d/v1/messages", w.port),
+             *entry = world_text(&w, "api.example:%d:127.0.0.1", w.port);
+  world_env(&w, "IDEMSHIM_RULES", "host=api.example:%d", w.port);
+  for (int i = 0; i < 2; i++) {
+    struct run r = run_shim(&w, "resolve_lingers", url, entry, NULL);
+    expect_success(&r);
+    run_release(&r);
+  }
+  cr_expect_eq(log_events(&w, "stored"), 2, "those that say where they go");
+  cr_expect_eq(log_events(&w, "hit"), 2);
+  cr_expect_eq(log_events(&w, "bypass"), 4);
+}
