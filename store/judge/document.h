@@ -2,7 +2,8 @@
 /*
  * document: what a JSON document, or one event of a stream, says of the call that it answers: has it failed,
  * is it a job, is it over, what did it cost. One pass over the text, also while it is coming; the tables in
- * document.c and in config/answers.def know the providers' words.
+ * document.c (where members stand), words.c (what they say), counts.c (tokens) and config/answers.def know the
+ * providers' words.
  *
  *     struct document document = DOCUMENT_INIT;
  *     document_read(data, &document);

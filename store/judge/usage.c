@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Objects of counts, and the counts that Ollama has beside its answer; document.c knows where each provider has them. */
+/* Objects of counts, and the counts that Ollama has beside its answer; counts.c knows where each provider has them. */
 static const char *const objects[] = {"usage", "usageMetadata", "billed_units", "tokens"};
 static const char *const numbers[] = {"prompt_eval_count", "eval_count"};
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
