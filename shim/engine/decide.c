@@ -420,6 +420,10 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   if (reason && strcmp(reason, "SSL_CTX_FUNCTION") == 0)
     say_left_alone(request, ONCE_SSL_CTX,
                    "CURLOPT_SSL_CTX_FUNCTION may change whom it trusts; trust=verify stores it all the same");
+  if (reason && strcmp(reason, "HTTPAUTH and no user") == 0)
+    say_left_alone(request, ONCE_LOGIN,
+                   "CURLOPT_HTTPAUTH may log it in as whoever runs the program, and nothing names that user; "
+                   "tenant=none stores it all the same");
   if (reason && strncmp(reason, "option ", strlen("option ")) == 0) {
     char why[64];
     snprintf(why, sizeof(why), "%s is newer than this idemshim", reason);

@@ -2,6 +2,7 @@
 #include "shim/request/request.h"
 
 #include "config/kernel.h"
+#include "config/names.h"
 #include "shim/base/span.h"
 #include "shim/form/form_file.h"
 #include "shim/handle/multi.h"
@@ -438,6 +439,47 @@ static void build_credentials(struct request *request)
   build_auth(request);
 }
 
+static bool is_user(const char *login)
+{
+  return login && *login && *login != ':';
+}
+
+/* True if it has a header that says who is asking. */
+static bool has_credential_header(const struct request *request)
+{
+  for (size_t i = 0; i < request->bytes.header_count; i++) {
+    const struct idem_span *line = &request->headers[i];
+    const char *colon = memchr(line->data, ':', line->len);
+    const enum idem_name what =
+        idem_name_of_header(line->data, colon ? (size_t)(colon - line->data) : line->len);
+    if (what == IDEM_NAME_KNOWN || what == IDEM_NAME_CREDENTIAL)
+      return true;
+  }
+  return false;
+}
+
+/* True if libcurl may log in as whoever runs the program, by a Kerberos ticket or through winbind, and nothing says who that
+ * is. The usual way to ask for it is a login without a name, ":". With NEGOTIATE alone the name is not used at all [curl(1),
+ * --negotiate]. A program that allows any kind, and has a token in a header, is who the token says. */
+static bool logs_in_as_process(const struct request *request)
+{
+  const struct shadow *shadow = request->shadow;
+  if (!shadow->rare_count || request->rule->keying.tenant != IDEM_TENANT_CREDENTIALS)
+    return false;
+  const unsigned long kinds = (unsigned long)shadow_value(shadow, CURLOPT_HTTPAUTH) & ~CURLAUTH_ONLY;
+  if (!(kinds & (CURLAUTH_NEGOTIATE | CURLAUTH_NTLM | CURLAUTH_NTLM_WB)))
+    return false;
+  if (kinds == CURLAUTH_NEGOTIATE)
+    return true;
+  const char *pair = shadow_text(shadow, SLOT_USERPWD), *name = shadow_text(shadow, SLOT_USERNAME),
+             *in_url = shadow->parts.user_len ? shadow->url.data + shadow->parts.user : NULL;
+  if (request->netrc.len || is_user(pair) || is_user(name) || is_user(in_url))
+    return false;
+  const bool asks = pair || name || in_url || !(kinds & (kinds - 1)),
+             has_token = kinds & CURLAUTH_BEARER && shadow->slot[SLOT_XOAUTH2_BEARER];
+  return asks || !(has_token || has_credential_header(request));
+}
+
 static bool list_has(const char *list, const char *word)
 {
   size_t len = strlen(word);
@@ -586,7 +628,9 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
     return body->read.bytes.len > rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
   if (body->span.len > rule->max_body)
     return "max_body";
-  return tells_another_length(request) ? "a Content-Length that is not the body's" : NULL;
+  if (tells_another_length(request))
+    return "a Content-Length that is not the body's";
+  return logs_in_as_process(request) ? "HTTPAUTH and no user" : NULL;
 }
 
 void request_release(struct request *request)
