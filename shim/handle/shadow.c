@@ -525,7 +525,9 @@ const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_co
   shadow->unmatched = false;
   shadow->rule = NULL;
   const char *url = shadow->url.data;
-  if (!shadow->url.len || !url_split(url, (long)shadow->slot[SLOT_PORT], &shadow->parts) ||
+  const size_t user_len =
+      shadow->slot[SLOT_CURLU] ? url_odd_user_len(shadow->lib, (CURLU *)shadow->slot[SLOT_CURLU]) : 0;
+  if (!shadow->url.len || !url_split(url, (long)shadow->slot[SLOT_PORT], user_len, &shadow->parts) ||
       !note_path(shadow))
     return NULL;
   const char *method = shadow_method(shadow);

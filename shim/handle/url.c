@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/handle/url.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -61,7 +62,31 @@ static bool split_authority(const char *url, const char *start, size_t len, long
   return port > 0 && port <= 65535 && parts->host_len > 0;
 }
 
-bool url_split(const char *url, long port_option, struct url_parts *parts)
+/* A text that has one of these signs in its user or password would be cut there. */
+static const char cuts_user[] = "@/?#";
+
+bool url_user_is_odd(const char *url, const struct url_parts *parts)
+{
+  return strcspn(url + parts->user, cuts_user) < parts->user_len;
+}
+
+size_t url_odd_user_len(const struct libcurl *lib, CURLU *handle)
+{
+  static const CURLUPart parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS};
+  size_t len = 0;
+  bool odd = false;
+  for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+    char *part = NULL;
+    if (lib->url_get(handle, parts[i], &part, 0) == CURLUE_OK && part) {
+      odd |= part[strcspn(part, cuts_user)] != '\0';
+      len += strlen(part) + (i > 0);
+    }
+    lib->free(part);
+  }
+  return odd ? len : 0;
+}
+
+bool url_split(const char *url, long port_option, size_t user_len, struct url_parts *parts)
 {
   *parts = (struct url_parts){0};
   const char *authority = after_scheme(url, parts);
@@ -69,14 +94,17 @@ bool url_split(const char *url, long port_option, struct url_parts *parts)
   if (!authority || whole > UINT32_MAX / 2)
     return false;
   size_t len = strcspn(authority, "/?#");
-  const char *path = authority + len, *at = memchr(authority, '@', len);
+  const char *at = user_len ? authority + strnlen(authority, user_len) : memchr(authority, '@', len);
+  if (user_len && *at != '@')
+    return false;
   if (at) {
     parts->user = (uint32_t)(authority - url);
     parts->user_len = (uint32_t)(at - authority);
     authority = at + 1;
-    len = (size_t)(path - authority);
+    len = strcspn(authority, "/?#");
   }
-  /* Of two such signs, one version takes the first and another the last. */
+  const char *path = authority + len;
+  /* Of two such signs in a text old versions take the first, and look for the host "b@host"; newer ones refuse it. */
   if (!len || memchr(authority, '@', len) || !split_authority(url, authority, len, port_option, parts))
     return false;
   parts->path = (uint32_t)(path - url);
@@ -107,19 +135,41 @@ char *url_sent_path(const struct libcurl *lib, const char *url)
   return path;
 }
 
-bool url_says_all(const struct libcurl *lib, CURLU *handle, const char *url)
+/* The URL without user and password; NULL without memory. */
+static char *without_user(const char *url, const struct url_parts *parts)
 {
-  static const CURLUPart parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_HOST,
-                                    CURLUPART_PORT, CURLUPART_PATH,     CURLUPART_QUERY,   CURLUPART_ZONEID};
+  char *rest = strdup(url);
+  const char *host = url + parts->user + parts->user_len + 1;
+  if (rest)
+    memcpy(rest + parts->user, host, strlen(host) + 1);
+  return rest;
+}
+
+bool url_says_all(const struct libcurl *lib, CURLU *handle, const char *url, const struct url_parts *parts)
+{
+  enum { OF_USER = 3 };
+  static const CURLUPart all[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_HOST,
+                                  CURLUPART_PORT, CURLUPART_PATH,     CURLUPART_QUERY,   CURLUPART_ZONEID};
+  const bool odd = url_user_is_odd(url, parts);
+  char *rest = odd ? without_user(url, parts) : NULL, *user = NULL, *options = NULL;
   CURLU *parsed = lib->url();
-  bool same = parsed && lib->url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
-  for (size_t i = 0; same && i < sizeof(parts) / sizeof(*parts); i++) {
+  bool same = parsed && lib->url_set(parsed, CURLUPART_URL, odd ? rest : url, 0) == CURLUE_OK;
+  /* What stands there was made of them, and is certain if it can be cut in one way. */
+  if (odd) {
+    lib->url_get(handle, CURLUPART_USER, &user, 0);
+    lib->url_get(handle, CURLUPART_OPTIONS, &options, 0);
+    same = same && user && !strchr(user, ':') && !options;
+    lib->free(user);
+    lib->free(options);
+  }
+  for (size_t i = odd ? OF_USER : 0; same && i < sizeof(all) / sizeof(*all); i++) {
     char *meant = NULL, *said = NULL;
-    same = lib->url_get(handle, parts[i], &meant, 0) == lib->url_get(parsed, parts[i], &said, 0) &&
+    same = lib->url_get(handle, all[i], &meant, 0) == lib->url_get(parsed, all[i], &said, 0) &&
            !meant == !said && (!meant || strcmp(meant, said) == 0);
     lib->free(meant);
     lib->free(said);
   }
   lib->url_cleanup(parsed);
+  free(rest);
   return same;
 }

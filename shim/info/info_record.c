@@ -3,6 +3,7 @@
 
 #include "config/names.h"
 #include "shim/base/http_header.h"
+#include "shim/handle/url.h"
 #include "shim/info/info.h"
 
 #include <stdlib.h>
@@ -172,12 +173,15 @@ static bool collect_number(const struct shadow *shadow, CURLINFO info, struct bu
 }
 
 /* Whether a text repeats a credential of the query of the app's URL, as a redirect may. What is short stands in many texts, and counts
- * with its name only. */
+ * with its name only. User and password are cut out of a URL, unless one cannot tell where they end. */
 static bool repeats_credential(const struct shadow *shadow, struct idem_span text)
 {
   enum { SHORT = 8 };
   const struct url_parts *parts = &shadow->parts;
   const char *at = shadow->url.data + parts->query, *end = at + parts->query_len;
+  if (parts->user_len && url_user_is_odd(shadow->url.data, parts) &&
+      memmem(text.data, text.len, shadow->url.data + parts->user, parts->user_len))
+    return true;
   for (size_t len; at < end; at += len + 1) {
     const char *ampersand = memchr(at, '&', (size_t)(end - at));
     len = (size_t)((ampersand ? ampersand : end) - at);

@@ -606,7 +606,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   if (shadow->slot[SLOT_SSLCERT] && !build_certificate(request))
     return "SSLCERT";
   if (shadow->slot[SLOT_CURLU] &&
-      !url_says_all(shadow->lib, (CURLU *)shadow->slot[SLOT_CURLU], shadow->url.data))
+      !url_says_all(shadow->lib, (CURLU *)shadow->slot[SLOT_CURLU], shadow->url.data, parts))
     return "CURLU";
   const struct multi *multi = multi_of(shadow);
   if (resolve_may_linger(shadow, &shadow->resolved) ||

@@ -12,19 +12,24 @@ static const struct {
   CURLUPart part;
   const char *value;
   unsigned flags;
-  const char *query; /* set besides, or NULL */
+  const char *query, *password; /* set besides, or NULL */
 } cases[] = {
-    {CURLUPART_QUERY, "q=a", 0, NULL},
-    {CURLUPART_QUERY, "q=a b", CURLU_URLENCODE, NULL},
-    {CURLUPART_HOST, "127.0.0.1", CURLU_NON_SUPPORT_SCHEME, "n=1"},
+    {CURLUPART_QUERY, "q=a", 0, NULL, NULL},
+    {CURLUPART_QUERY, "q=a b", CURLU_URLENCODE, NULL, NULL},
+    {CURLUPART_HOST, "127.0.0.1", CURLU_NON_SUPPORT_SCHEME, "n=1", NULL},
     /* What comes next goes out in another way than its text says. */
-    {CURLUPART_QUERY, "q=a#b", 0, NULL},
-    {CURLUPART_QUERY, "q=a#c", 0, NULL},
-    {CURLUPART_QUERY, "q=a  b", 0, NULL},
-    {CURLUPART_PATH, "/v1/x", 0, "y=1"},
-    {CURLUPART_PATH, "/v1/x?y=1", 0, NULL},
-    {CURLUPART_PATH, "/v1/x/../z", 0, NULL},
-    {CURLUPART_USER, "of/another", 0, "n=2"},
+    {CURLUPART_QUERY, "q=a#b", 0, NULL, NULL},
+    {CURLUPART_QUERY, "q=a#c", 0, NULL, NULL},
+    {CURLUPART_QUERY, "q=a  b", 0, NULL, NULL},
+    {CURLUPART_PATH, "/v1/x", 0, "y=1", NULL},
+    {CURLUPART_PATH, "/v1/x?y=1", 0, NULL, NULL},
+    {CURLUPART_PATH, "/v1/x/../z", 0, NULL, NULL},
+    /* A text with these would be cut at another place, but whose they are is certain. */
+    {CURLUPART_USER, "of/another", 0, "n=2", NULL},
+    {CURLUPART_USER, "me", 0, "n=2", "p@ss"},
+    {CURLUPART_USER, "me", 0, "n=2", "p@s#?/s"},
+    /* And here it is not where the password begins. */
+    {CURLUPART_USER, "me:p", 0, "n=2", "@s"},
 };
 
 int main(void)
@@ -39,6 +44,7 @@ int main(void)
     CURLU *parts = curl_url();
     bool set = !curl_url_set(parts, CURLUPART_URL, url, 0) &&
                !curl_url_set(parts, cases[i].part, cases[i].value, cases[i].flags) &&
+               (!cases[i].password || !curl_url_set(parts, CURLUPART_PASSWORD, cases[i].password, 0)) &&
                (!cases[i].query || !curl_url_set(parts, CURLUPART_QUERY, cases[i].query, 0));
 
     snprintf(server.request, sizeof server.request, "nothing was sent\r");
