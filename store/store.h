@@ -374,7 +374,8 @@ struct idem_recording {
   bool encoded;   /* the body still has its content coding: it cannot be looked into */
   bool framed;    /* length or chunks told where the body ends; false: it ended with the connection */
   bool delivered; /* the app's callbacks got all of it */
-  struct idem_judge *judge; /* what has read the body as it came; NULL: commit() reads it */
+  struct idem_judge *judge;  /* what has read the body as it came; NULL: commit() reads it */
+  struct idem_span trailers; /* header lines that came behind the body; they are in `facts`, too */
 };
 
 /*

@@ -62,6 +62,7 @@ static struct idem_recording make_recording(const struct live *live)
       .framed = is_framed(shadow, block, tee->body.len),
       .delivered = !rescue_is_copy(&live->rescue),
       .judge = live->judge,
+      .trailers = {tee->trailers.data, tee->trailers.len},
   };
 }
 

@@ -40,24 +40,25 @@ static const struct member of_4[] = {
 static const struct member of_5[] = {
     MEMBER(5, "error", FACT_ERROR),  MEMBER(5, "Error", FACT_TOLD),   MEMBER(5, "fault", FACT_TOLD),
     MEMBER(5, "title", FACT_BESIDE), MEMBER(5, "param", FACT_BESIDE), MEMBER(5, "state", FACT_STATE),
-    MEMBER(5, "event", FACT_EVENT),
+    MEMBER(5, "event", FACT_EVENT),  MEMBER(5, "model", FACT_MODEL),  MEMBER(5, "token", FACT_TOKEN),
 };
 static const struct member of_6[] = {
     MEMBER(6, "errors", FACT_ERRORS), MEMBER(6, "__type", FACT_EXCEPTION),   MEMBER(6, "output", FACT_ANSWER),
     MEMBER(6, "result", FACT_ANSWER), MEMBER(6, "answer", FACT_ANSWER),      MEMBER(6, "images", FACT_ANSWER),
     MEMBER(6, "detail", FACT_WORDS),  MEMBER(6, "reason", FACT_REASON),      MEMBER(6, "object", FACT_BESIDE),
     MEMBER(6, "job_id", FACT_TICKET), MEMBER(6, "taskId", FACT_TICKET),      MEMBER(6, "status", FACT_STATUS),
-    MEMBER(6, "object", FACT_OBJECT), MEMBER(6, "is_end", FACT_IS_FINISHED),
+    MEMBER(6, "object", FACT_OBJECT), MEMBER(6, "is_end", FACT_IS_FINISHED), MEMBER(6, "err_no", FACT_NUMBER),
 };
 static const struct member of_7[] = {
     MEMBER(7, "choices", FACT_LIST),   MEMBER(7, "content", FACT_ANSWER),  MEMBER(7, "outputs", FACT_ANSWER),
     MEMBER(7, "results", FACT_ANSWER), MEMBER(7, "message", FACT_MESSAGE), MEMBER(7, "Message", FACT_WORDS),
-    MEMBER(7, "task_id", FACT_TICKET), MEMBER(7, "success", FACT_SUCCESS),
+    MEMBER(7, "task_id", FACT_TICKET), MEMBER(7, "success", FACT_SUCCESS), MEMBER(7, "errcode", FACT_NUMBER),
 };
 static const struct member of_8[] = {
     MEMBER(8, "response", FACT_ANSWER),
     MEMBER(8, "instance", FACT_BESIDE),
     MEMBER(8, "trace_id", FACT_BESIDE),
+    MEMBER(8, "err_code", FACT_NUMBER),
 };
 static const struct member of_9[] = {
     MEMBER(9, "error_msg", FACT_TOLD),     MEMBER(9, "errorType", FACT_TOLD),
@@ -65,6 +66,7 @@ static const struct member of_9[] = {
     MEMBER(9, "timestamp", FACT_BESIDE),   MEMBER(9, "requestId", FACT_BESIDE),
     MEMBER(9, "RequestId", FACT_BESIDE),   MEMBER(9, "base_resp", FACT_BESIDE),
     MEMBER(9, "errorCode", FACT_ANY_CODE), MEMBER(9, "ErrorCode", FACT_ANY_CODE),
+    MEMBER(9, "errorCode", FACT_NUMBER),   MEMBER(9, "ErrorCode", FACT_NUMBER),
 };
 static const struct member of_10[] = {
     MEMBER(10, "error_type", FACT_TOLD),       MEMBER(10, "candidates", FACT_LIST),
@@ -133,6 +135,8 @@ static const struct {
     WAY(FACT_CHOICE, "choices", "*"),
     WAY(FACT_CHOICE_INDEX, "choices", "*", "index"),
     WAY(FACT_ERROR, "choices", "*", "error"),
+    WAY(FACT_ERROR, "choices", "*", "delta", "error"),
+    WAY(FACT_ERROR, "choices", "*", "message", "error"),
     WAY(FACT_ERROR, "delta", "error"),  /* Cohere v2, in message-end */
     WAY(FACT_ERROR, "x_groq", "error"), /* Groq, streamed */
     WAY(FACT_CHOICE_FINISH, "choices", "*", "finish_reason"),
@@ -140,7 +144,8 @@ static const struct {
     WAY(FACT_FINISH, "delta", "stop_reason"),
     WAY(FACT_FINISH, "details", "finish_reason"),
     WAY(FACT_FINISH, "meta_info", "finish_reason", "type"),
-    WAY(FACT_OVER, "output", "finish_reason"), /* DashScope */
+    WAY(FACT_FINISH, "generations", "*", "finish_reason"), /* Cohere's generate */
+    WAY(FACT_OVER, "output", "finish_reason"),             /* DashScope */
     WAY(FACT_OVER, "output", "choices", "*", "finish_reason"),
     WAY(FACT_OVER, "results", "*", "stop_reason"),  /* watsonx */
     WAY(FACT_OVER, "Choices", "*", "FinishReason"), /* Hunyuan */
@@ -149,8 +154,11 @@ static const struct {
     WAY(FACT_TASK_STATUS, "data", "task_status"),
     WAY(FACT_TASK_STATUS, "inference_status", "status"),
     WAY(FACT_STATE, "metadata", "state"),
-    WAY(FACT_WORKFLOW_STATUS, "data", "status"),
+    WAY(FACT_DATA_STATUS, "data", "status"),
     WAY(FACT_DATA_WORDS, "data", "message"),
+    WAY(FACT_DATA_ID, "data", "id"),
+    WAY(FACT_DATA_AUDIO, "data", "audio"),
+    WAY(FACT_CODE, "data", "last_error", "code"), /* Coze */
     WAY(FACT_DATA_TICKET, "data", "taskId"),
     WAY(FACT_DATA_TICKET, "data", "task_id"),
     WAY(FACT_INCOMPLETE_REASON, "incomplete_details", "reason"),
@@ -302,7 +310,8 @@ static enum cursor_event next_event(struct document_reader *reader)
   struct document *document = reader->document;
   if (reader->closed && json_cursor_next_text(&reader->cursor)) {
     document->several = true;
-    document->ended = document->goes_on = document->job = document->empty = document->words = false;
+    document->ended = document->goes_on = document->job = document->empty = document->words = document->half =
+        false;
   }
   return json_cursor_next(&reader->cursor);
 }

@@ -42,7 +42,8 @@ struct document {
   bool failed;  /* it reports a failure and has no answer beside it, or says that it failed */
   bool error;   /* it has an `error` that is not null: in a stream that is a failure */
   bool words;   /* it has words for people and nothing else, as an error has: {"detail": "..."} */
-  bool empty;   /* its list of choices is null or empty: no failure in an event */
+  bool empty;   /* its list of choices is null, empty or not there: no failure in an event */
+  bool half;    /* it says by `done` that it goes on: in a document of its own it is a piece */
   bool job;     /* it names work that goes on elsewhere */
   bool ended;   /* an event: the provider's own end */
   bool over;    /* an event: an end in words that others use for less, which takes whole framing to believe */
@@ -92,6 +93,11 @@ struct document_reader {
   bool status_word, status_number; /* a `status` of that kind */
   bool denied, blamed;             /* `success` is false, and what else is there says what has failed */
   bool workflow, workflow_event, workflow_over, workflow_failed; /* Dify's */
+  bool undone, model;        /* `done` is false, and it names the model that it is an answer of */
+  bool token, reasoned;      /* KoboldCpp's; a reason at the top */
+  bool audio, spoken_out;    /* MiniMax's */
+  bool data_id, begun_data;  /* what `data` has, and that its `status` is that of a job */
+  bool chooses;              /* its `object` is one whose answer stands in `choices` */
   bool incomplete, filtered; /* `status` is that, and it is for another reason than the length */
   bool created, expected;    /* so is `status`, and the answer is there as a null */
   bool in_data;

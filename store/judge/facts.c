@@ -14,7 +14,7 @@ static bool take_reason(struct document_reader *reader, struct idem_span reason)
     return false;
   document->choices.reasons++;
   document->choices.lengths += words_have_state(WORDS_LENGTHS, reason);
-  document->failed |= words_say_error(reason) || words_have_state(WORDS_BROKEN, reason);
+  document->failed |= words_say_error(reason) || words_end_as_a_state(WORDS_BROKEN, reason);
   return true;
 }
 
@@ -132,10 +132,11 @@ void facts_take(struct document_reader *reader, enum fact fact, enum cursor_even
     reader->choice_over = string && take_reason(reader, text);
     reader->choice_awaited = !reader->choice_over;
     break;
-  case FACT_FINISH:
-    if (string)
-      take_reason(reader, text);
+  case FACT_FINISH: {
+    bool over = string && take_reason(reader, text);
+    reader->reasoned |= over && depth == 1;
     break;
+  }
   case FACT_OVER: {
     bool over = string && take_reason(reader, text);
     document->over |= over;
@@ -171,11 +172,18 @@ void facts_take(struct document_reader *reader, enum fact fact, enum cursor_even
   case FACT_OBJECT:
     if (string && words_have(WORDS_ERROR, text))
       document->failed = document->error = true;
+    reader->chooses |= string && words_have(WORDS_COMPLETIONS, text);
     break;
   case FACT_CODE:
     if ((event == CURSOR_NUMBER && words_number(text) != 0) ||
         (string && text.len && !json_string_is(text, "0", 1)))
       document->failed = document->error = true;
+    break;
+  case FACT_NUMBER:
+    if ((event == CURSOR_NUMBER || (string && words_are_digits(text))) &&
+        words_are_a_failing_code(text, event))
+      document->failed = document->error = true;
+    reader->other |= (string || event == CURSOR_NUMBER) && !words_are_a_failing_code(text, event);
     break;
   case FACT_ANY_CODE:
     *(event == CURSOR_NUMBER || words_are_digits(text) ? &reader->code : &reader->code_word) |=
@@ -226,7 +234,16 @@ void facts_take(struct document_reader *reader, enum fact fact, enum cursor_even
   case FACT_IS_FINISHED:
   case FACT_DONE:
     reader->done |= is_true;
+    reader->undone |= is_false && fact == FACT_DONE;
     document->goes_on |= is_false;
+    break;
+  case FACT_MODEL:
+    reader->model |= string;
+    reader->other |= event != CURSOR_WORD || *text.data != 'n';
+    break;
+  case FACT_TOKEN:
+    reader->token |= string;
+    reader->other |= event != CURSOR_WORD || *text.data != 'n';
     break;
   case FACT_NAME:
     /* Google's long-running operations: {"name": "operations/...", "done": false}. */
@@ -244,6 +261,12 @@ void facts_take(struct document_reader *reader, enum fact fact, enum cursor_even
   case FACT_DATA_TICKET:
     reader->data_tickets += string && text.len;
     break;
+  case FACT_DATA_ID:
+    reader->data_id |= (string && text.len) || event == CURSOR_NUMBER;
+    break;
+  case FACT_DATA_AUDIO:
+    reader->audio |= string;
+    break;
   case FACT_DATA_WORDS:
     reader->blamed |= string && text.len;
     break;
@@ -254,8 +277,11 @@ void facts_take(struct document_reader *reader, enum fact fact, enum cursor_even
     reader->workflow |= string;
     reader->other |= string;
     break;
-  case FACT_WORKFLOW_STATUS:
+  case FACT_DATA_STATUS:
     reader->workflow_failed |= string && words_have(WORDS_FAILED_WORKFLOWS, text);
+    reader->begun_data |= string && words_have_state(WORDS_JOB_STATES, text);
+    /* MiniMax's speech: 1 while it is made, and 2 when it is all there. */
+    reader->spoken_out |= event == CURSOR_NUMBER && words_number(text) == 2;
     break;
   case FACT_CANDIDATE_FINISH:
     reader->choice_over = string && take_reason(reader, text);
@@ -286,13 +312,17 @@ void facts_end(struct document_reader *reader)
   document->failed |= reader->told && !reader->answered;
   /* A list of records is whole, whatever one of them has. */
   document->words |= reader->spoken && !reader->answered && !reader->other && !reader->base;
-  document->empty |=
-      reader->listed && !reader->answered && !reader->blocked && !reader->base && !document->several;
+  document->empty |= (reader->listed || reader->chooses) && !reader->answered && !reader->blocked &&
+                     !reader->base && !document->several;
   document->job |= reader->operation && !reader->answered && !reader->done;
   document->job |= reader->created && reader->expected && !reader->answered;
   document->job |= reader->data_tickets && reader->data_tickets == reader->data_members && !reader->base;
+  document->job |= reader->begun_data && (reader->data_id || reader->data_tickets) && !reader->base;
   document->job |= reader->ticket && !reader->answered && !reader->other && !reader->spoken && !reader->base;
-  document->ended = reader->end_typed || reader->done || (reader->completion && reader->stopped);
+  document->half |= reader->undone && reader->model && !reader->base;
+  document->over |= reader->audio && reader->spoken_out;
+  document->ended = reader->end_typed || reader->done || (reader->token && reader->reasoned) ||
+                    (reader->completion && reader->stopped);
   document->goes_on |= reader->completion && !reader->stopped;
   document->answers |= reader->answered || reader->listed || reader->blocked;
   if (reader->candidates || reader->blocked) {

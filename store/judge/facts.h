@@ -29,6 +29,7 @@ enum fact {
   FACT_TASK_STATUS, /* of a task, whose state is all there is to tell */
   FACT_OBJECT,
   FACT_CODE,     /* not zero: a failure */
+  FACT_NUMBER,   /* of an error: the same where it is one, in quotes or not */
   FACT_ANY_CODE, /* neither zero nor a success of HTTP, and words beside it: the same. A word is one only where
                     nothing but such words is there */
   FACT_SUCCESS,
@@ -38,6 +39,8 @@ enum fact {
   FACT_EVENT, /* Dify has its name here */
   FACT_IS_FINISHED,
   FACT_DONE,
+  FACT_MODEL,     /* with it `done` is of an answer */
+  FACT_TOKEN,     /* KoboldCpp: an event with one and a reason is the last */
   FACT_STOPPED,   /* llama.cpp */
   FACT_GENERATED, /* TGI has the whole text in the last event */
   FACT_NAME,
@@ -45,10 +48,12 @@ enum fact {
   FACT_TICKET, /* a job if nothing else is there */
   FACT_DATA,
   FACT_DATA_TICKET,
+  FACT_DATA_ID,
+  FACT_DATA_AUDIO,
   FACT_DATA_WORDS,
   FACT_INCOMPLETE_REASON,
   FACT_WORKFLOW,
-  FACT_WORKFLOW_STATUS,
+  FACT_DATA_STATUS,
   FACT_CANDIDATE,
   FACT_CANDIDATE_FINISH, /* Gemini has no word for the end: each candidate of the last chunk says why it is over */
   FACT_BLOCKED,

@@ -87,6 +87,13 @@ static enum kind kind_of(struct idem_span headers)
   return type.len > 5 && strncasecmp(type.data + type.len - 5, "+json", 5) == 0 ? KIND_JSON : KIND_OTHER;
 }
 
+/* gRPC over HTTP: 0 says that it went well, also behind the body. */
+static bool is_grpc_failure(struct idem_span headers)
+{
+  struct idem_span status = header_of(headers, "grpc-status:");
+  return status.len && !(status.len == 1 && *status.data == '0');
+}
+
 /* RFC 9457: whatever is in it is no answer. */
 static bool is_problem(struct idem_span headers)
 {
@@ -398,6 +405,7 @@ static bool asks_for_json(const struct idem_request *request)
 enum endpoint {
   ENDPOINT_OWN,
   ENDPOINT_JSON,       /* an object or a list with something in it, or events */
+  ENDPOINT_CHOICES,    /* the same; of one that is built in, what is an answer in some provider's words */
   ENDPOINT_CANDIDATES, /* the same, Gemini's: candidates, or why the prompt is blocked */
   ENDPOINT_TEXT,       /* a text of any form, also none */
   ENDPOINT_AUDIO       /* bytes, or JSON or events that have them */
@@ -405,7 +413,7 @@ enum endpoint {
 static const struct {
   const char *path;
   enum endpoint endpoint;
-} endpoints[] = {{"*/chat/completions", ENDPOINT_JSON},
+} endpoints[] = {{"*/chat/completions", ENDPOINT_CHOICES},
                  {"*/v1/completions", ENDPOINT_JSON},
                  {"*/v1/messages", ENDPOINT_JSON},
                  {"*/v1/messages/count_tokens", ENDPOINT_JSON},
@@ -498,6 +506,10 @@ static bool weigh_document(const struct idem_judge *judge, const struct idem_req
     return refuse(why, "the answer has nothing in it");
   if (document->words)
     return refuse_unproven(facts, why, only_words);
+  if (document->json && endpoint == ENDPOINT_CHOICES && request->rule->name && !document->answers)
+    return refuse(why, "the answer has no choices");
+  if (document->half)
+    return refuse_unproven(facts, why, "it says that it is not over; it may be a piece of the answer");
   if (document->several &&
       (document->goes_on || document->cut || document_choices_differ(&document->choices)))
     return refuse_unproven(facts, why, "the last of its documents is not the end; it may have been cut off");
@@ -609,7 +621,8 @@ bool judge_answer(const struct idem_request *request, const struct idem_recordin
     return refuse_job(facts, why);
   if (recording->body.len > rule->max_answer)
     return refuse_unproven(facts, why, "the answer is larger than max_body");
-  if (header_of(recording->headers, "x-amzn-errortype:").len)
+  if (header_of(recording->headers, "x-amzn-errortype:").len || is_grpc_failure(recording->headers) ||
+      is_grpc_failure(recording->trailers))
     return refuse(why, "its headers name an exception");
   if (is_problem(recording->headers))
     return refuse(why, an_error);

@@ -22,15 +22,18 @@ static const char *const error[] = {"error"};
 static const char *const failures[] = {"error",          "exception",          "response.failed",
                                        "response.error", "response.cancelled", "conversation.response.error"};
 /* Ends in words that may stand for the end of less than the stream. */
-static const char *const loose_ends[] = {"done",         "end",      "complete",    "completed",
-                                         "finish",       "finished", "message_end", "workflow_finished",
-                                         "response.done"};
+static const char *const loose_ends[] = {"done",          "end",      "complete",    "completed",
+                                         "finish",        "finished", "message_end", "workflow_finished",
+                                         "response.done", "chat.end"};
 /* A part of a stream of the AI SDK's; of a document it says nothing. */
 static const char *const aborted[] = {"abort"};
 static const char *const between[] = {"image_generation.partial_image", "image_edit.partial_image"};
 /* How `type` begins in the events of streams that end in words of their own, each of them up to the end. */
-static const char *const owing[] = {"response.", "conversation.response.", "message_start", "content_block_",
-                                    "message-start"};
+static const char *const owing[] = {"response.",      "conversation.response.", "message_start",
+                                    "content_block_", "message-start",          "chat.start"};
+
+/* What `object` is where the answer stands in `choices`. */
+static const char *const completions[] = {"chat.completion", "chat.completion.chunk", "text_completion"};
 
 /* `status` and its like, in any case of letters, and without what Google writes before them (JOB_STATE_FAILED). */
 static const char *const failed_states[] = {"failed", "cancelled", "canceled", "expired", "aborted"};
@@ -73,6 +76,7 @@ static const struct {
     [WORDS_ABORTED] = LIST(aborted),
     [WORDS_BETWEEN] = LIST(between),
     [WORDS_OWING] = LIST(owing),
+    [WORDS_COMPLETIONS] = LIST(completions),
     [WORDS_FAILED_STATES] = LIST(failed_states),
     [WORDS_FAILED_WORKFLOWS] = LIST(failed_workflows),
     [WORDS_REFUSED_STATES] = LIST(refused_states),
@@ -101,6 +105,15 @@ bool words_have_state(enum words list, struct idem_span text)
   for (size_t i = 0; i < lists[list].count; i++)
     if (text.len == strlen(lists[list].words[i]) &&
         strncasecmp(text.data, lists[list].words[i], text.len) == 0)
+      return true;
+  return false;
+}
+
+bool words_end_as_a_state(enum words list, struct idem_span text)
+{
+  for (size_t at = 0; at < text.len; at++)
+    if ((at == 0 || strchr("_-", text.data[at - 1])) &&
+        words_have_state(list, (struct idem_span){text.data + at, text.len - at}))
       return true;
   return false;
 }

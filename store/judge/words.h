@@ -20,6 +20,7 @@ enum words {
   WORDS_ABORTED,
   WORDS_BETWEEN,
   WORDS_OWING,
+  WORDS_COMPLETIONS,
   WORDS_FAILED_STATES,
   WORDS_FAILED_WORKFLOWS,
   WORDS_REFUSED_STATES,
@@ -36,6 +37,8 @@ enum words {
 bool words_have(enum words list, struct idem_span text);
 /* The same without regard to case, for words that no escape is in. */
 bool words_have_state(enum words list, struct idem_span text);
+/* The same of the words behind "_" or "-" with which it ends: USER_CANCEL. */
+bool words_end_as_a_state(enum words list, struct idem_span text);
 /* True if it begins as one of them does. */
 bool words_begin(enum words list, struct idem_span text);
 /* True if it is what ends a stream in a provider's own words (config/answers.def). */

@@ -77,6 +77,30 @@ ParameterizedTest(struct fault *fault, failures, a_failure_is_not_stored_and_loo
   run_release(&again);
 }
 
+/* gRPC says behind the body how it went, and HTTP's status is 200 in any case. */
+#define GRPC(status)                                                                                         \
+  "HTTP/1.1 200 OK\r\nContent-Type: application/grpc-web\r\nTransfer-Encoding: "                             \
+  "chunked\r\n\r\n5\r\nhello\r\n0\r\n"                                                                       \
+  "grpc-status: " status "\r\n\r\n"
+
+Test(failures, a_trailer_that_tells_a_failure_counts)
+{
+  static const char well[] = GRPC("0"), failed[] = GRPC("14");
+  mock_lay(&w, "well", well, sizeof(well) - 1);
+  mock_lay(&w, "failed", failed, sizeof(failed) - 1);
+  for (int i = 0; i < 4; i++) {
+    const char *url = world_url(&w, i < 2 ? "/wire/well" : "/wire/failed");
+    struct run run = run_shim(&w, "curl", "-sS", "-d", "a", url, NULL);
+    expect_success(&run);
+    cr_expect_str_eq(run.out, "hello");
+    run_release(&run);
+  }
+  cr_expect_eq(log_events(&w, "stored"), 1);
+  cr_expect_eq(log_events(&w, "hit"), 1);
+  cr_expect_eq(log_events(&w, "not_stored"), 2);
+  cr_expect_eq(mock_count(&w).requests, 3);
+}
+
 Test(failures, after_a_429_the_retry_is_answered_and_stored)
 {
   struct fault fault = {"fail_first=1:429", "{}", 0};

@@ -257,6 +257,29 @@ Test(store_answers, whole_answers_are_stored)
       {EVENTS, "event: data\r\ndata: \"hello\"\r\n\r\nevent: end\r\n\r\n"},
       {EVENTS, OPENAI "event: ping\n\ndata: [DONE]\n\n"},
       {EVENTS, OPENAI "error:\n\n{\"note\":1}\n\ndata: [DONE]\n\n"},
+      /* LM Studio, KoboldCpp, MiniMax's speech. */
+      {EVENTS, "event: chat.start\ndata: {\"type\":\"chat.start\"}\n\n"
+               "event: message.delta\ndata: {\"type\":\"message.delta\",\"content\":\"a\"}\n\n"
+               "event: chat.end\ndata: {\"type\":\"chat.end\",\"result\":{\"output\":[{}]}}\n\n"},
+      {EVENTS, "event: message\ndata: {\"token\":\"a\",\"finish_reason\":null}\n\n"
+               "event: message\ndata: {\"token\":\"\",\"finish_reason\":\"stop\"}\n\n"},
+      {EVENTS, "data: {\"data\":{\"audio\":\"01\",\"status\":1},\"base_resp\":{\"status_code\":0}}\n\n"
+               "data: {\"data\":{\"audio\":\"01\",\"status\":2},\"base_resp\":{\"status_code\":0}}\n\n"},
+      /* What is like a failure or a job, and is none. */
+      {OK("application/json"), "{\"choices\":[{\"message\":{\"content\":\"a\",\"error\":null}}]}"},
+      {OK("application/json"), "{\"err_no\":0,\"err_msg\":\"success.\",\"result\":[\"a\"]}"},
+      {OK("application/json"), "{\"errorCode\":\"0\",\"translation\":[\"a\"]}"},
+      {OK("application/json"), "{\"valid\":false,\"errorCode\":\"E12\"}"},
+      {OK("application/json"), "{\"errorCode\":\"200\",\"translation\":[\"a\"]}"},
+      {OK("application/json"), "{\"data\":{\"id\":\"1\",\"status\":\"completed\"},\"code\":0}"},
+      {OK("application/json"), "{\"data\":{\"status\":\"running\"}}"},
+      {OK("application/json"), "{\"data\":[{\"id\":\"1\",\"status\":\"running\"}]}"},
+      {EVENTS, "data: {\"data\":{\"id\":\"1\",\"status\":\"running\"}}\n\ndata: [DONE]\n\n"},
+      {OK("application/json"), "{\"id\":1,\"title\":\"a task\",\"done\":false}"},
+      {OK("application/json"), "{\"model\":\"m\",\"response\":\"a\",\"done\":true}"},
+      {OK("application/json"), "{\"object\":\"chat.completion\",\"result\":\"a\"}"},
+      {OK("application/json"), "{\"finish_reason\":\"cancellation_letter\",\"text\":\"a\"}"},
+      {"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: 0\r\n\r\n", "\x01\x02"},
   };
   ALL_ARE(samples, IDEM_STORED);
 }
@@ -478,6 +501,34 @@ Test(store_answers, failures_and_halves_are_refused)
       {EVENTS, OPENAI "{\"error\":{\"message\":\"x\"}}"},
       {EVENTS, OPENAI "event: error\n\ndata: [DONE]\n\n"},
       {EVENTS, "event: data\ndata: \"hello\"\n\nevent: end\n"},
+      /* The same of LM Studio, KoboldCpp and MiniMax without their ends, or with a failure before it. */
+      {EVENTS, "event: chat.start\ndata: {\"type\":\"chat.start\"}\n\n"
+               "event: message.end\ndata: {\"type\":\"message.end\"}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "event: error\ndata: {\"type\":\"error\",\"error\":{\"message\":\"a\"}}\n\n"
+               "event: chat.end\ndata: {\"type\":\"chat.end\",\"result\":{\"output\":[]}}\n\n"},
+      {EVENTS, "event: message\ndata: {\"token\":\"a\",\"finish_reason\":null}\n\n"},
+      {EVENTS, "event: message\ndata: {\"token\":\"\",\"finish_reason\":\"error\"}\n\n"},
+      {EVENTS, "data: {\"data\":{\"audio\":\"01\",\"status\":1},\"base_resp\":{\"status_code\":0}}\n\n"},
+      {EVENTS, "data: {\"data\":{\"audio\":\"\",\"status\":2},\"base_resp\":{\"status_code\":1002}}\n\n"},
+      /* An error within a choice, codes that are numbers, a reason's last word. */
+      {OK("application/json"), "{\"choices\":[{\"message\":{\"content\":\"\",\"error\":{\"code\":502}}}]}"},
+      {EVENTS, "data: {\"choices\":[{\"delta\":{\"content\":\"\",\"error\":\"x\"}}]}\n\ndata: [DONE]\n\n"},
+      {OK("application/json"), "{\"err_no\":3301,\"err_msg\":\"speech quality error.\",\"sn\":\"a\"}"},
+      {OK("application/json"), "{\"errorCode\":\"108\",\"requestId\":\"a\",\"l\":\"en2zh\"}"},
+      {OK("application/json"), "{\"errcode\":40001,\"errmsg\":\"x\"}"},
+      {OK("application/json"), "{\"errorCode\":\"Throttling\",\"message\":\"x\"}"},
+      {OK("application/json"),
+       "{\"data\":{\"id\":\"1\",\"status\":\"x\",\"last_error\":{\"code\":500}},\"code\":0}"},
+      {OK("application/json"), "{\"text\":\"a\",\"finish_reason\":\"USER_CANCEL\"}"},
+      {OK("application/json"), "{\"generations\":[{\"text\":\"a\",\"finish_reason\":\"USER_CANCEL\"}]}"},
+      /* Jobs in `data`, a piece of a stream, choices that are not there. */
+      {OK("application/json"), "{\"data\":{\"id\":\"1\",\"conversation_id\":\"2\",\"last_error\":{\"code\":0}"
+                               ",\"status\":\"in_progress\"},"
+                               "\"code\":0,\"msg\":\"\"}"},
+      {OK("application/json"), "{\"data\":{\"task_id\":\"a\",\"status\":\"IN_PROGRESS\",\"generated\":[]}}"},
+      {OK("application/json"), "{\"model\":\"m\",\"response\":\"a\",\"done\":false}"},
+      {OK("application/json"), "{\"id\":\"a\",\"object\":\"chat.completion\",\"model\":\"m\",\"usage\":{}}"},
+      {"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: 8\r\n\r\n", "\x01\x02"},
   };
   ALL_ARE(samples, IDEM_REFUSED);
 }
@@ -596,6 +647,46 @@ Test(store_answers, each_endpoint_has_answers_of_its_own)
   }
 }
 
+/* On the endpoint of a provider it is known what stands where. */
+Test(store_answers, a_completion_of_a_provider_has_choices)
+{
+  static const struct {
+    const char *path, *body;
+    bool accepted;
+  } samples[] = {
+      {"/v1/chat/completions", "{\"id\":\"a\",\"model\":\"m\"}", false},
+      {"/v1/chat/completions", "{\"id\":\"a\",\"choices\":[{}]}", true},
+      {"/v1/chat/completions", "{\"success\":true,\"result\":{\"response\":\"a\"}}", true},
+      {"/v1/embeddings", "{\"id\":\"a\",\"model\":\"m\"}", true},
+  };
+  struct caller caller = caller_of(&fixture, "{}");
+  struct idem_rule rule = *fixture.config.rules, built_in = rule;
+  built_in.name = "OpenAI";
+  caller.request.header_count = 0;
+  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
+    struct idem_chunk chunk;
+    struct idem_recording recording = recording_of(&chunk, OK("application/json"), samples[i].body);
+    struct answer_facts facts;
+    struct idem_error why = {""};
+    caller.request.path = SPAN(samples[i].path);
+    caller.request.rule = &built_in;
+    cr_expect_eq(judge_answer(&caller.request, &recording, &facts, &why), samples[i].accepted, "%s: %s",
+                 samples[i].body, why.text);
+    caller.request.rule = &rule;
+    cr_expect(judge_answer(&caller.request, &recording, &facts, &why), "%s: %s", samples[i].body, why.text);
+  }
+}
+
+Test(store_answers, a_status_of_grpc_counts_behind_the_body_too)
+{
+  for (int failed = 0; failed < 2; failed++) {
+    struct idem_chunk chunk;
+    struct idem_recording recording = recording_of(&chunk, OK("application/grpc"), "a message");
+    recording.trailers = failed ? SPAN("grpc-status: 14\r\n") : SPAN("Grpc-Status: 0\r\n");
+    cr_expect_eq(stored_with(&recording), failed ? IDEM_REFUSED : IDEM_STORED);
+  }
+}
+
 /* It might be an answer, so that it is said; a stream of nothing is not. */
 Test(store_answers, a_stream_that_may_be_an_answer_is_refused_aloud)
 {
@@ -639,6 +730,9 @@ Test(store_answers, a_body_that_ends_with_the_connection_must_prove_its_end)
       {LINES, "{\"done\":true}\n", IDEM_STORED},
       {EVENTS, "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n", IDEM_REFUSED},
       {EVENTS, "event: output\ndata: a\n\nevent: done\ndata: {}\n\n", IDEM_REFUSED},
+      {EVENTS, "data: {\"token\":\"\",\"finish_reason\":\"length\"}\n\n", IDEM_STORED},
+      {EVENTS, "data: {\"text\":\"\",\"finish_reason\":\"length\"}\n\n", IDEM_REFUSED},
+      {EVENTS, "data: {\"type\":\"chat.end\"}\n\n", IDEM_REFUSED},
       {OK("application/json"), "{\"a\":1}\n{\"a\":2}", IDEM_STORED},
   };
   for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
