@@ -105,8 +105,9 @@ static const char *read_more(struct form_reader *reader)
   return NULL;
 }
 
-/* Reads until the reader ends, or has gone over the limit: its bytes are kept in any case, for libcurl. */
-const char *form_reader_open(struct form_reader *reader, uint64_t limit, const uint8_t *resumed)
+/* Reads until the reader ends, goes on for too long, or has gone over the limit: its bytes are kept in any case, for libcurl. */
+const char *form_reader_open(struct form_reader *reader, uint64_t limit, struct ahead *ahead,
+                             const uint8_t *resumed)
 {
   const char *reason = NULL;
   reader->open = true;
@@ -119,7 +120,12 @@ const char *form_reader_open(struct form_reader *reader, uint64_t limit, const u
   if (reader->size > 0 && (uint64_t)reader->size > limit)
     return "max_body";
   while (!reason && !reader->whole)
-    reason = reader->read.bytes.len > limit ? "max_body" : read_more(reader);
+    if (reader->read.bytes.len > limit)
+      reason = "max_body";
+    else if (ahead_is_late(ahead))
+      reason = "a form's reader goes on for too long";
+    else if (!(reason = read_more(reader)))
+      ahead_note_piece(ahead);
   return reason;
 }
 

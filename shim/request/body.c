@@ -8,7 +8,7 @@
  */
 #include "shim/request/body.h"
 
-#include "shim/base/clock.h"
+#include "shim/base/ahead.h"
 #include "shim/handle/callbacks.h"
 #include "shim/handle/overrides.h"
 
@@ -55,23 +55,12 @@ static size_t next_room(const struct body *body)
   return missing < READ_SIZE && body->shadow->lib->version >= 0x080700 ? (size_t)missing : READ_SIZE;
 }
 
-/* How long a reader that has begun is read ahead: no longer than libcurl lets pass between two calls of a progress callback. One that
- * goes on may have no end before its answer begins, as a microphone. */
-#define READ_AHEAD_US 1000000
-
-/* True if the reader goes on for too long, or the app's own time is up. Until its first piece libcurl would wait in the reader, too. */
-static bool takes_too_long(const struct body *body, int64_t started_us, int64_t first_us)
-{
-  int64_t now_us = monotonic_us(), limit_ms = (long)body->shadow->slot[SLOT_TIMEOUT_MS];
-  return now_us - first_us >= READ_AHEAD_US || (limit_ms > 0 && (now_us - started_us) / 1000 >= limit_ms);
-}
-
 /* Reads until the end, the announced size, the limit, a verdict, or for too long; `whole` says that nothing is missing. */
 static void read_ahead(struct body *body, uint64_t limit)
 {
-  int64_t started_us = monotonic_us(), first_us = 0;
+  struct ahead ahead = ahead_begin((long)body->shadow->slot[SLOT_TIMEOUT_MS]);
   while (body->read.bytes.len <= limit) {
-    body->late = first_us && takes_too_long(body, started_us, first_us);
+    body->late = ahead_is_late(&ahead);
     if (body->late)
       return;
     size_t room = next_room(body);
@@ -86,7 +75,7 @@ static void read_ahead(struct body *body, uint64_t limit)
       return;
     }
     body->read.bytes.len += count;
-    first_us = first_us ? first_us : monotonic_us();
+    ahead_note_piece(&ahead);
     /* With chunked coding each piece of the app's is a chunk. */
     if (count && count < room && (body->chunked || expected_size(body->shadow) < 0) &&
         !pieces_end(&body->read))
@@ -164,6 +153,7 @@ void body_open(struct body *body, uint64_t limit)
   if (shadow->request == HTTP_FORM || shadow->request == HTTP_MIME) {
     form_body_open(&body->form, shadow, limit);
     body->whole = !body->form.reason;
+    body->late = body->form.ahead.late;
     body->span = (struct idem_span){body->form.text.data, body->form.text.len};
   } else if (has_fields(shadow))
     point_at_fields(body, shadow);

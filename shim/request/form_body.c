@@ -191,7 +191,7 @@ static void add_reader(struct form_body *body, struct form_reader *reader)
     return;
   }
   form_reader_ref(reader);
-  fail(body, form_reader_open(reader, body->limit, &body->shadow->resumed));
+  fail(body, form_reader_open(reader, body->limit, &body->ahead, &body->shadow->resumed));
   add(body, reader->read.bytes.data, reader->read.bytes.len);
 }
 
@@ -246,6 +246,7 @@ void form_body_open(struct form_body *body, const struct shadow *shadow, uint64_
   const char *type = header_value(headers, "Content-Type");
   const char *disposition = !type || is_form_data(type) ? "form-data" : NULL;
   *body = (struct form_body){.shadow = shadow, .limit = limit, .files = body->files};
+  body->ahead = ahead_begin((long)shadow->slot[SLOT_TIMEOUT_MS]);
   if (shadow->request == HTTP_FORM && shadow->slot[SLOT_HTTPPOST]) {
     struct form *form = form_of_list((const struct curl_httppost *)shadow->slot[SLOT_HTTPPOST], shadow->lib);
     if (form)

@@ -29,6 +29,7 @@
 #ifndef IDEMSHIM_SHIM_FORM_BODY_H
 #define IDEMSHIM_SHIM_FORM_BODY_H
 
+#include "shim/base/ahead.h"
 #include "shim/handle/shadow.h"
 
 struct form_part;
@@ -37,6 +38,7 @@ struct form_body {
   const struct shadow *shadow;
   struct buffer text;
   uint64_t limit;
+  struct ahead ahead;    /* all its readers together */
   const char *reason;    /* why the call cannot be named, or NULL */
   struct buffer readers; /* of struct form_reader *, to be closed */
   struct buffer files;   /* of struct form_file: as they were when they were read */

@@ -246,6 +246,31 @@ static void dripping_reader(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_TIMEOUT, 3L);
 }
 
+/* A part of a form, without a size: libcurl sends it in chunks. */
+static void drip_into_form(CURL *handle, struct reader *reader)
+{
+  curl_mime *mime = curl_mime_init(handle);
+
+  dripping(handle, reader);
+  curl_mime_data_cb(curl_mime_addpart(mime), -1, read_text, NULL, NULL, reader);
+  curl_easy_setopt(handle, CURLOPT_MIMEPOST, mime);
+}
+
+static void dripping_part(CURL *handle, struct reader *reader)
+{
+  drip_into_form(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT, 3L);
+}
+
+/* It ends after three seconds. */
+static void dripping_part_to_its_end(CURL *handle, struct reader *reader)
+{
+  drip_into_form(handle, reader);
+  reader->at = strlen(reader->text) - 300;
+  curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
+  curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, count_sent);
+}
+
 static int stop_once_begun(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up)
 {
   const struct reader *reader = arg;
@@ -254,12 +279,23 @@ static int stop_once_begun(void *arg, curl_off_t total, curl_off_t now, curl_off
   return reader->at > 0;
 }
 
-static void dripping_and_stopped(CURL *handle, struct reader *reader)
+static void stop_by_progress(CURL *handle, struct reader *reader)
 {
-  dripping(handle, reader);
   curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, stop_once_begun);
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, reader);
+}
+
+static void dripping_and_stopped(CURL *handle, struct reader *reader)
+{
+  dripping(handle, reader);
+  stop_by_progress(handle, reader);
+}
+
+static void dripping_part_and_stopped(CURL *handle, struct reader *reader)
+{
+  drip_into_form(handle, reader);
+  stop_by_progress(handle, reader);
 }
 
 /* A first attempt is refused before anything of the body is asked for. */
@@ -369,6 +405,9 @@ static const struct {
     {"greedy-reader", greedy_reader},
     {"dripping-reader", dripping_reader},
     {"dripping-and-stopped", dripping_and_stopped},
+    {"dripping-part", dripping_part},
+    {"dripping-part-and-stopped", dripping_part_and_stopped},
+    {"dripping-part-to-its-end", dripping_part_to_its_end},
     {"refused-first", refused_first},
     {"refused-then-rewound", refused_then_rewound},
     {"refused-then-another", refused_then_another},

@@ -79,7 +79,10 @@ Test(odd_requests, a_reader_that_goes_on_is_fed_on)
 {
   static const struct {
     const char *name, *says;
-  } cases[] = {{"dripping-reader", "rc=28 "}, {"dripping-and-stopped", "rc=42 "}};
+  } cases[] = {{"dripping-reader", "rc=28 "},
+               {"dripping-and-stopped", "rc=42 "},
+               {"dripping-part", "rc=28 "},
+               {"dripping-part-and-stopped", "rc=42 "}};
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
     for (int shim = 0; shim < 2; shim++) {
       struct run r = odd(shim, cases[i].name, world_url(&w, target), "");
@@ -87,8 +90,9 @@ Test(odd_requests, a_reader_that_goes_on_is_fed_on)
       cr_expect(strstr(r.out, "\nread in part\n"), "%d: %s", shim, r.out);
       run_release(&r);
     }
-  cr_expect_eq(log_events(&w, "bypass"), 2);
+  cr_expect_eq(log_events(&w, "bypass"), 4);
   cr_expect(log_contains(&w, "READFUNCTION goes on for too long"));
+  cr_expect(log_contains(&w, "a form's reader goes on for too long"));
 }
 
 /* The app resumes it when it will, and is not asked before; a pause that it has ended is none for libcurl. */
@@ -119,19 +123,39 @@ Test(odd_requests, a_reader_s_pause_is_told_once)
 }
 
 /* A server sees where a chunk ends: the framing is as long as without us. */
-Test(odd_requests, the_pieces_of_a_part_s_reader_are_chunks)
+static void expect_same_chunks(const char *name, const char *event)
 {
-  struct run plain = odd(false, "chunked-part", world_url(&w, target), "123456");
-  struct run live = odd(true, "chunked-part", world_url(&w, target), "123456");
+  struct run plain = odd(false, name, world_url(&w, target), "123456");
+  struct run live = odd(true, name, world_url(&w, target), "123456");
   const char *sent = strstr(plain.out, "\nsent "), *end = sent ? strchr(sent + 1, '\n') : NULL;
   cr_assert_not_null(end, "%s", plain.out);
   cr_expect_gt(strtoul(sent + 6, NULL, 10), 6);
   char line[64];
   snprintf(line, sizeof(line), "%.*s", (int)(end - sent) + 1, sent);
   cr_expect(strstr(live.out, line), "%s%s", line, live.out);
-  cr_expect_eq(log_events(&w, "stored"), 1);
+  cr_expect_eq(log_events(&w, event), 1);
   run_release(&plain);
   run_release(&live);
+}
+
+Test(odd_requests, the_pieces_of_a_part_s_reader_are_chunks)
+{
+  expect_same_chunks("chunked-part", "stored");
+}
+
+/* One that goes on is read by us, and then by libcurl. */
+Test(odd_requests, a_part_s_reader_that_goes_on_is_sent_whole)
+{
+  expect_same_chunks("dripping-part-to-its-end", "bypass");
+  json_t *requests = mock_requests(&w);
+  cr_expect_eq(json_array_size(requests), 2);
+  for (size_t i = 0; i < json_array_size(requests); i++) {
+    const char *body = json_string_value(json_object_get(json_array_get(requests, i), "body"));
+    const char *at = body ? strstr(body, "\r\n\r\n1") : NULL;
+    cr_assert_not_null(at, "%s", body);
+    cr_expect_eq(strspn(at + 4, "1"), 300, "%s", body);
+  }
+  json_decref(requests);
 }
 
 /* A reader that replaces a copy, a size that cuts one, a cookie in libcurl's engine: each makes another
