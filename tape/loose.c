@@ -85,7 +85,8 @@ static bool loose_print(const struct idem_request *request, bool old, uint8_t pr
     finish_print(&copy, NULL, print);
     return true;
   }
-  bool json = json_canon(request->body, &(struct json_canon_options){0}, digest) == 0;
+  bool json = !content_is_plain_text(request) &&
+              json_canon(request->body, &(struct json_canon_options){0}, digest) == 0;
   size_t path = add_masked(&masked, request->path), query = add_masked(&masked, request->query);
   size_t body = json ? 0 : add_masked(&masked, request->body);
   for (size_t i = 0; i < copy.header_count; i++)

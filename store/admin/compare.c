@@ -226,17 +226,14 @@ static void compare_json(struct difference *difference, struct idem_span a, stru
   tell_values(difference, path, a, b);
 }
 
-/* Without a byte order mark and blanks before it. */
-static struct idem_span trimmed(struct idem_span text)
-{
-  if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
-    text = (struct idem_span){text.data + 3, text.len - 3};
-  while (text.len && strchr(" \t\r\n", *text.data) && *text.data)
-    text = (struct idem_span){text.data + 1, text.len - 1};
-  return text;
-}
-
 /* The parts. */
+
+/* Anything else counts byte by byte, also a number and a string. */
+static bool begins_json(struct idem_span body)
+{
+  body = json_trimmed(body);
+  return body.len && (*body.data == '{' || *body.data == '[');
+}
 
 /* How alike they are by what they have in common at both ends; a prompt that grew by a message is near. */
 static int compare_bodies(struct difference *difference, struct idem_span a, struct idem_span b)
@@ -248,10 +245,10 @@ static int compare_bodies(struct difference *difference, struct idem_span a, str
   uint8_t x[IDEM_KEY_SIZE], y[IDEM_KEY_SIZE];
   const struct json_canon_options all = {0};
   /* A body that was cut for the store is no JSON any more, and is compared as a text. */
-  bool json = json_canon(a, &all, x) == 0 && json_canon(b, &all, y) == 0,
+  bool json = begins_json(a) && begins_json(b) && json_canon(a, &all, x) == 0 && json_canon(b, &all, y) == 0,
        same = json && memcmp(x, y, sizeof(x)) == 0;
   if (json && !same)
-    compare_json(difference, trimmed(a), trimmed(b));
+    compare_json(difference, json_trimmed(a), json_trimmed(b));
   else if (!same)
     tell_text(difference, "body", a, b);
   /* Different bytes that say the same are as good as equal; different content never is. */

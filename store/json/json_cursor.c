@@ -22,11 +22,24 @@ void json_cursor_init(struct json_cursor *cursor, struct idem_span text)
 }
 
 /* The four that RFC 8259, 2 has; isspace() would take a form feed, too, and ask the app's locale. */
+static bool is_blank(char c)
+{
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 static void skip_blanks(struct json_cursor *cursor)
 {
-  while (cursor->at < cursor->end &&
-         (*cursor->at == ' ' || *cursor->at == '\n' || *cursor->at == '\r' || *cursor->at == '\t'))
+  while (cursor->at < cursor->end && is_blank(*cursor->at))
     cursor->at++;
+}
+
+struct idem_span json_trimmed(struct idem_span text)
+{
+  if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+    text = (struct idem_span){text.data + 3, text.len - 3};
+  while (text.len && is_blank(*text.data))
+    text = (struct idem_span){text.data + 1, text.len - 1};
+  return text;
 }
 
 /* At the end of what has come, more may help. */

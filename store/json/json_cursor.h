@@ -62,6 +62,9 @@ struct json_cursor {
   uint64_t near[8];
 };
 
+/* Without a byte order mark and blanks before it: `{` and `[` then begin JSON. */
+struct idem_span json_trimmed(struct idem_span text);
+
 void json_cursor_init(struct json_cursor *cursor, struct idem_span text);
 enum cursor_event json_cursor_next(struct json_cursor *cursor);
 

@@ -208,16 +208,6 @@ static void keep_pending(struct idem_judge *judge, struct idem_span rest)
 /* As long as the longest word that is looked for. */
 enum { GUESS_BYTES = 16 };
 
-/* Without the blanks that a server may send while it waits, and without a byte order mark. */
-static struct idem_span without_blanks(struct idem_span text)
-{
-  if (starts(text, "\xef\xbb\xbf"))
-    text = (struct idem_span){text.data + 3, text.len - 3};
-  while (text.len && memchr(" \t\r\n", *text.data, 4))
-    text = (struct idem_span){text.data + 1, text.len - 1};
-  return text;
-}
-
 /* False: its type says nothing of its form, or says something that it need not hold to. */
 static bool has_form(enum kind kind)
 {
@@ -266,7 +256,8 @@ static void take_plain(struct idem_judge *judge, struct idem_span text, bool las
     judge->no_memory |= !event_text_add(&judge->pending, text);
     text = (struct idem_span){judge->pending.data, judge->pending.len};
   }
-  struct idem_span first = judge->known ? text : without_blanks(text);
+  /* A server may send blanks while it waits. */
+  struct idem_span first = judge->known ? text : json_trimmed(text);
   if (!judge->known && first.len < GUESS_BYTES && !last) {
     if (!judge->pending.len)
       keep_pending(judge, text);

@@ -98,14 +98,33 @@ static struct idem_span find_type(const struct idem_request *request)
   return type;
 }
 
-/* A prompt that is sent as text may look like JSON, and each blank in it is said. An object is none where the rule has
- * fields of it to ignore or to redact. */
+/* Where JSON is sent, and arrays are that: libcurl calls what it posts a form if nobody says otherwise. */
+static bool may_be_json(struct idem_span type)
+{
+  static const char form[] = "application/x-www-form-urlencoded";
+  for (size_t i = 0; i + 4 <= type.len; i++)
+    if (strncasecmp(type.data + i, "json", 4) == 0)
+      return true;
+  return !type.len || (type.len >= sizeof(form) - 1 && strncasecmp(type.data, form, sizeof(form) - 1) == 0);
+}
+
+/* A prompt may look like JSON, and each blank in it is said: so of a number, a string or a word the bytes count, and of all that is sent as
+ * text. An object is none, and a list elsewhere is none, where the rule has fields of it to ignore or to redact. */
 static bool is_plain_text(const struct idem_request *request, struct idem_span type)
 {
-  const struct idem_span body = request->body;
+  const struct idem_span body = json_trimmed(request->body);
   const bool has_fields = request->rule->keying.ignore.count || request->rule->redact.count;
-  return type.len > 5 && strncasecmp(type.data, "text/", 5) == 0 &&
-         !(has_fields && body.len && body.data[0] == '{');
+  const bool text = type.len > 5 && strncasecmp(type.data, "text/", 5) == 0;
+  if (body.len && *body.data == '{')
+    return text && !has_fields;
+  if (body.len && *body.data == '[')
+    return text || (!has_fields && !may_be_json(type));
+  return true;
+}
+
+bool content_is_plain_text(const struct idem_request *request)
+{
+  return is_plain_text(request, find_type(request));
 }
 
 /* The next place where a line begins with the boundary, or the end. */

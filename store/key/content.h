@@ -21,6 +21,9 @@ struct content {
       unread; /* the rule has ignore= or redact=, and the body, which is not empty, is no JSON: all of it counts */
 };
 
+/* The body counts byte by byte, whatever it looks like. */
+bool content_is_plain_text(const struct idem_request *request);
+
 /* `named` as in key_header(). */
 void content_of(const struct idem_request *request, bool named, struct content *content);
 

@@ -275,6 +275,34 @@ Test(keys, what_goes_on_the_wire_counts_and_not_how_it_was_asked_for)
   }
 }
 
+/* curl calls what it posts a form if nobody says otherwise, and is used to post JSON. */
+Test(keys, a_body_that_is_no_object_and_no_list_of_json_counts_as_it_is_sent)
+{
+  static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+  static const struct {
+    const char *type, *a, *b;
+    bool same;
+  } rows[] = {
+      {"application/x-www-form-urlencoded", "1.50", "15e-1", false},
+      {"application/x-www-form-urlencoded", "[1, 2]", "[1,2]", true},
+      {"application/json", "\"a\"", " \"a\"", false},
+      {"application/json", "{ \"a\": 1 }", "{\"a\":1}", true},
+      {"application/octet-stream", "[1, 2]", "[1,2]", false},
+  };
+  mock_lay(&w, "any", answer, sizeof(answer) - 1);
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    long before = mock_count(&w).requests;
+    for (int k = 0; k < 2; k++) {
+      struct run r =
+          run_shim(&w, "curl", "-sS", "-d", k ? rows[i].b : rows[i].a, "-H",
+                   world_text(&w, "Content-Type: %s", rows[i].type), world_url(&w, "/wire/any"), NULL);
+      expect_success(&r);
+      run_release(&r);
+    }
+    cr_expect_eq(mock_count(&w).requests - before, rows[i].same ? 1 : 2, "%s as %s", rows[i].a, rows[i].type);
+  }
+}
+
 /* As libcurl chooses them: by the name that the line gives. */
 Test(keys, a_host_line_decides_which_cookies_go_along)
 {

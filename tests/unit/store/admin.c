@@ -236,6 +236,11 @@ Test(store_command, compare_names_the_first_difference)
   cr_expect(score > 900 && score < 1000, "%d", score);
   cr_expect_eq(alike(&base, &base), 1000);
   cr_expect_str_eq(difference, "");
+  /* What is no object and no list counts byte by byte. */
+  base = asked("1.50", "{}");
+  other = asked("15e-1", "{}");
+  cr_expect_lt(alike(&base, &other), 1000);
+  cr_expect_str_eq(difference, "body at offset 1 (\"1.50\" / \"15e-1\")");
 }
 
 Test(store_command, compare_knows_every_part)
