@@ -13,7 +13,7 @@
 #   make everything  250 programs of Debian, preloaded and not, in a debootstrap; RELEASE=11|12|13
 #   make bench       the budgets, side by side with peers; ROW=NAME: one of them; STORE=1: a store as it grows, to each of COUNTS answers
 #   make growth      pictures of how costs grow with answers, sizes, processes and machines, into docs/growth
-#   make instructions  those of a hit, a miss, a call that is not ours and a setopt, against what tests/bench/instructions keeps
+#   make instructions  those of a hit, a miss, a stream, a call that is not ours and a setopt, against what tests/bench/instructions keeps
 #   make mutate      which changes of one token no test minds: N of them from SEED, in ROOM; analyze: gcc -fanalyzer and cppcheck; coverage
 #   make fuzz        the fuzzers, FUZZ_SECONDS each, from the seed SEED
 #   make style       clang-format, clang-tidy, the layers and the bans of scripts/style

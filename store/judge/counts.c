@@ -8,21 +8,28 @@
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
 /* Where the counts of tokens stand; a later place outranks an earlier one. */
-static const char *const places[][3] = {
-    {"usage"},                    /* OpenAI, Anthropic message_delta, Bedrock */
-    {"usage", "tokens"},          /* Cohere v2 */
-    {"response", "usage"},        /* OpenAI responses, streamed */
-    {"message", "usage"},         /* Anthropic message_start */
-    {"delta", "usage", "tokens"}, /* Cohere v2, streamed */
-    {"usageMetadata"},            /* Gemini */
-    {"meta", "billed_units"},     /* Cohere v1 */
-    {"meta", "tokens"},
-    {"response", "meta", "billed_units"}, /* Cohere v1, streamed */
-    {"response", "meta", "tokens"},
-    {"x_groq", "usage"},                  /* Groq, streamed */
-    {"metadata", "usage"},                /* Nova, streamed by Bedrock */
-    {"amazon-bedrock-invocationMetrics"}, /* in the last event of any model there */
-    {NULL},                               /* Ollama has them beside the answer */
+#define PLACE(first, ...)                                                                                    \
+  {                                                                                                          \
+    {first, __VA_ARGS__}, sizeof(first) - 1                                                                  \
+  }
+static const struct {
+  const char *path[3];
+  unsigned char len; /* of the first */
+} places[] = {
+    PLACE("usage", NULL),              /* OpenAI, Anthropic message_delta, Bedrock */
+    PLACE("usage", "tokens"),          /* Cohere v2 */
+    PLACE("response", "usage"),        /* OpenAI responses, streamed */
+    PLACE("message", "usage"),         /* Anthropic message_start */
+    PLACE("delta", "usage", "tokens"), /* Cohere v2, streamed */
+    PLACE("usageMetadata", NULL),      /* Gemini */
+    PLACE("meta", "billed_units"),     /* Cohere v1 */
+    PLACE("meta", "tokens"),
+    PLACE("response", "meta", "billed_units"), /* Cohere v1, streamed */
+    PLACE("response", "meta", "tokens"),
+    PLACE("x_groq", "usage"),                        /* Groq, streamed */
+    PLACE("metadata", "usage"),                      /* Nova, streamed by Bedrock */
+    PLACE("amazon-bedrock-invocationMetrics", NULL), /* in the last event of any model there */
+    {{NULL}, 0},                                     /* Ollama has them beside the answer */
 };
 _Static_assert(COUNT(places) == DOCUMENT_PLACES, "a row for each");
 
@@ -67,12 +74,12 @@ _Static_assert(COUNT(counts) == DOCUMENT_COUNTS, "a column for each");
 void counts_take(struct document_reader *reader, size_t depth, bool escaped)
 {
   struct idem_span name = reader->cursor.name;
-  for (size_t i = 0; i < COUNT(counts); i++) {
+  for (size_t i = 0; reader->places[depth - 1] && i < COUNT(counts); i++) {
     if (!words_are_all_of(name, escaped, counts[i].name))
       continue;
     for (size_t j = 0; j < COUNT(places); j++) {
       /* A place whose way ends with the container that this number is a member of. */
-      bool at_root = !places[j][0], ends_here = depth > 3 || !places[j][depth - 1];
+      bool at_root = !places[j].len, ends_here = depth > 3 || !places[j].path[depth - 1];
       if (counts[i].at_root != at_root || !ends_here || !(reader->places[depth - 1] >> j & 1))
         continue;
       if (!reader->counted)
@@ -87,7 +94,9 @@ void counts_enter(struct document_reader *reader, size_t depth, bool escaped)
 {
   for (uint32_t left = reader->places[depth - 1]; left; left &= left - 1) {
     size_t j = (size_t)__builtin_ctz(left);
-    const char *word = places[j][depth - 1];
+    if (depth == 1 && !escaped && places[j].len != reader->cursor.name.len)
+      continue;
+    const char *word = places[j].path[depth - 1];
     if (word && words_are_all_of(reader->cursor.name, escaped, word))
       reader->places[depth] |= (uint32_t)1 << j;
   }

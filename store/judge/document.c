@@ -112,66 +112,58 @@ static const struct {
                [7] = OF(7),   [8] = OF(8),   [9] = OF(9),   [10] = OF(10), [11] = OF(11),
                [12] = OF(12), [13] = OF(13), [14] = OF(14), [15] = OF(15), [17] = OF(17)};
 
-/* And what is deeper in it; `*` is an element of an array. A way has four words at most, and begins at the root of a
- * document; take_value() compares one of them at each depth. */
-#define WAY(fact, first, ...)                                                                                \
-  {                                                                                                          \
-    {first, __VA_ARGS__}, sizeof(first) - 1, fact                                                            \
-  }
-static const struct {
-  const char *path[DOCUMENT_DEPTH];
-  unsigned char len; /* of the first */
+/* And what is deeper in it, by its first word; `*` is an element of an array. A way has four words at most, and begins at the root of
+ * a document; take_value() compares one of them at each depth. */
+struct way {
+  const char *path[DOCUMENT_DEPTH - 1]; /* the words behind the first */
   enum fact fact;
-} facts[] = {
-    WAY(FACT_ERROR_WORDS, "error", "message"),
-    WAY(FACT_ERROR_WORDS, "error", "code"),
-    WAY(FACT_ERROR_WORDS, "data", "error", "message"),
-    WAY(FACT_ERROR_WORDS, "result", "error", "message"),
-    WAY(FACT_ERROR, "response", "error"),
-    WAY(FACT_ERROR, "Response", "Error"),
-    WAY(FACT_CODE, "Response", "ErrorMsg", "Code"),
-    WAY(FACT_ERROR, "ResponseMetadata", "Error"),
-    WAY(FACT_EXCEPTION, "Output", "__type"),
-    WAY(FACT_CHOICE, "choices", "*"),
-    WAY(FACT_CHOICE_INDEX, "choices", "*", "index"),
-    WAY(FACT_ERROR, "choices", "*", "error"),
-    WAY(FACT_ERROR, "choices", "*", "delta", "error"),
-    WAY(FACT_ERROR, "choices", "*", "message", "error"),
-    WAY(FACT_ERROR, "delta", "error"),  /* Cohere v2, in message-end */
-    WAY(FACT_ERROR, "x_groq", "error"), /* Groq, streamed */
-    WAY(FACT_CHOICE_FINISH, "choices", "*", "finish_reason"),
-    WAY(FACT_FINISH, "delta", "finish_reason"),
-    WAY(FACT_FINISH, "delta", "stop_reason"),
-    WAY(FACT_FINISH, "details", "finish_reason"),
-    WAY(FACT_FINISH, "meta_info", "finish_reason", "type"),
-    WAY(FACT_FINISH, "generations", "*", "finish_reason"), /* Cohere's generate */
-    WAY(FACT_OVER, "output", "finish_reason"),             /* DashScope */
-    WAY(FACT_OVER, "output", "choices", "*", "finish_reason"),
-    WAY(FACT_OVER, "results", "*", "stop_reason"),  /* watsonx */
-    WAY(FACT_OVER, "Choices", "*", "FinishReason"), /* Hunyuan */
-    WAY(FACT_STATUS, "response", "status"),
-    WAY(FACT_TASK_STATUS, "output", "task_status"),
-    WAY(FACT_TASK_STATUS, "data", "task_status"),
-    WAY(FACT_TASK_STATUS, "inference_status", "status"),
-    WAY(FACT_STATE, "metadata", "state"),
-    WAY(FACT_DATA_STATUS, "data", "status"),
-    WAY(FACT_DATA_WORDS, "data", "message"),
-    WAY(FACT_DATA_ID, "data", "id"),
-    WAY(FACT_DATA_AUDIO, "data", "audio"),
-    WAY(FACT_CODE, "data", "last_error", "code"), /* Coze */
-    WAY(FACT_DATA_TICKET, "data", "taskId"),
-    WAY(FACT_DATA_TICKET, "data", "task_id"),
-    WAY(FACT_INCOMPLETE_REASON, "incomplete_details", "reason"),
-    WAY(FACT_INCOMPLETE_REASON, "response", "incomplete_details", "reason"),
-    WAY(FACT_FINISH, "artifacts", "*", "finishReason"), /* Stability */
-    WAY(FACT_CODE, "base_resp", "status_code"),
-    WAY(FACT_CODE, "header", "code"),
-    WAY(FACT_CANDIDATE, "candidates", "*"),
-    WAY(FACT_CHOICE_INDEX, "candidates", "*", "index"),
-    WAY(FACT_CANDIDATE_FINISH, "candidates", "*", "finishReason"),
-    WAY(FACT_BLOCKED, "promptFeedback", "blockReason"),
 };
-_Static_assert(COUNT(facts) <= 64, "a bit for each");
+#define WAYS(first, ...)                                                                                     \
+  {                                                                                                          \
+    first, sizeof(first) - 1, COUNT(((const struct way[]){__VA_ARGS__})), (const struct way[])               \
+    {                                                                                                        \
+      __VA_ARGS__                                                                                            \
+    }                                                                                                        \
+  }
+static const struct ways {
+  const char *first;
+  unsigned char len, count;
+  const struct way *way;
+} ways[] = {
+    WAYS("error", {{"message"}, FACT_ERROR_WORDS}, {{"code"}, FACT_ERROR_WORDS}),
+    WAYS("data", {{"error", "message"}, FACT_ERROR_WORDS}, {{"task_status"}, FACT_TASK_STATUS},
+         {{"status"}, FACT_DATA_STATUS}, {{"message"}, FACT_DATA_WORDS}, {{"id"}, FACT_DATA_ID},
+         {{"audio"}, FACT_DATA_AUDIO}, {{"last_error", "code"}, FACT_CODE}, {{"taskId"}, FACT_DATA_TICKET},
+         {{"task_id"}, FACT_DATA_TICKET}), /* Dify, Coze, MiniMax and others */
+    WAYS("result", {{"error", "message"}, FACT_ERROR_WORDS}),
+    WAYS("response", {{"error"}, FACT_ERROR}, {{"status"}, FACT_STATUS},
+         {{"incomplete_details", "reason"}, FACT_INCOMPLETE_REASON}),
+    WAYS("Response", {{"Error"}, FACT_ERROR}, {{"ErrorMsg", "Code"}, FACT_CODE}),
+    WAYS("ResponseMetadata", {{"Error"}, FACT_ERROR}),
+    WAYS("Output", {{"__type"}, FACT_EXCEPTION}),
+    WAYS("choices", {{"*"}, FACT_CHOICE}, {{"*", "index"}, FACT_CHOICE_INDEX}, {{"*", "error"}, FACT_ERROR},
+         {{"*", "delta", "error"}, FACT_ERROR}, {{"*", "message", "error"}, FACT_ERROR},
+         {{"*", "finish_reason"}, FACT_CHOICE_FINISH}),
+    WAYS("delta", {{"error"}, FACT_ERROR}, {{"finish_reason"}, FACT_FINISH},
+         {{"stop_reason"}, FACT_FINISH}),    /* Cohere v2, Anthropic */
+    WAYS("x_groq", {{"error"}, FACT_ERROR}), /* Groq, streamed */
+    WAYS("details", {{"finish_reason"}, FACT_FINISH}),
+    WAYS("meta_info", {{"finish_reason", "type"}, FACT_FINISH}),
+    WAYS("generations", {{"*", "finish_reason"}, FACT_FINISH}), /* Cohere's generate */
+    WAYS("output", {{"finish_reason"}, FACT_OVER}, {{"choices", "*", "finish_reason"}, FACT_OVER},
+         {{"task_status"}, FACT_TASK_STATUS}),           /* DashScope */
+    WAYS("results", {{"*", "stop_reason"}, FACT_OVER}),  /* watsonx */
+    WAYS("Choices", {{"*", "FinishReason"}, FACT_OVER}), /* Hunyuan */
+    WAYS("inference_status", {{"status"}, FACT_TASK_STATUS}),
+    WAYS("metadata", {{"state"}, FACT_STATE}),
+    WAYS("incomplete_details", {{"reason"}, FACT_INCOMPLETE_REASON}),
+    WAYS("artifacts", {{"*", "finishReason"}, FACT_FINISH}), /* Stability */
+    WAYS("base_resp", {{"status_code"}, FACT_CODE}),
+    WAYS("header", {{"code"}, FACT_CODE}),
+    WAYS("candidates", {{"*"}, FACT_CANDIDATE}, {{"*", "index"}, FACT_CHOICE_INDEX},
+         {{"*", "finishReason"}, FACT_CANDIDATE_FINISH}),
+    WAYS("promptFeedback", {{"blockReason"}, FACT_BLOCKED}),
+};
 
 bool document_is_failure(struct idem_span name)
 {
@@ -218,6 +210,33 @@ static bool take_member(struct document_reader *reader, enum cursor_event event,
   return known;
 }
 
+/* The ways that begin with the name of a member of the document. */
+static const struct ways *find_ways(struct idem_span name, bool escaped)
+{
+  for (size_t i = 0; i < COUNT(ways); i++)
+    if (words_are(name, escaped, ways[i].first, ways[i].len))
+      return &ways[i];
+  return NULL;
+}
+
+/* Which of the ways that have led to the container of this value go on to it, a bit each; takes the fact of one that ends here. */
+static uint64_t go_on(struct document_reader *reader, enum cursor_event event, size_t depth, bool escaped)
+{
+  struct idem_span name = reader->cursor.name;
+  uint64_t on_way = 0;
+  for (uint64_t left = reader->ways_left[depth - 1]; left; left &= left - 1) {
+    size_t i = (size_t)__builtin_ctzll(left);
+    const struct way *way = &reader->ways->way[i];
+    const char *word = way->path[depth - 2];
+    if (!word || (*word == '*' ? name.data != NULL : !name.data || !words_are_all_of(name, escaped, word)))
+      continue;
+    on_way |= (uint64_t)1 << i;
+    if (depth == DOCUMENT_DEPTH || !way->path[depth - 1])
+      facts_take(reader, way->fact, event, depth);
+  }
+  return on_way;
+}
+
 /* Finds the rows that lead here, and takes what they say. */
 static void take_value(struct document_reader *reader, enum cursor_event event, size_t depth)
 {
@@ -226,22 +245,15 @@ static void take_value(struct document_reader *reader, enum cursor_event event, 
   reader->in_data &= depth > 1;
   reader->data_members += depth == 2 && reader->in_data;
   bool known = depth == 1 && name.data && take_member(reader, event, escaped);
-  uint64_t on_way = 0;
   reader->places[depth] = 0;
   bool is_null = event == CURSOR_WORD && *reader->cursor.text.data == 'n';
   reader->other |= depth == 1 && !known && !is_null;
-  for (uint64_t left = reader->facts[depth - 1]; left; left &= left - 1) {
-    size_t i = (size_t)__builtin_ctzll(left);
-    if (depth == 1 && !escaped && facts[i].len != name.len)
-      continue;
-    const char *word = facts[i].path[depth - 1];
-    if (!word || (*word == '*' ? name.data != NULL : !name.data || !words_are_all_of(name, escaped, word)))
-      continue;
-    on_way |= (uint64_t)1 << i;
-    if (depth == DOCUMENT_DEPTH || !facts[i].path[depth])
-      facts_take(reader, facts[i].fact, event, depth);
+  if (depth > 1) {
+    reader->ways_left[depth] = go_on(reader, event, depth, escaped);
+  } else {
+    reader->ways = name.data ? find_ways(name, escaped) : NULL;
+    reader->ways_left[1] = reader->ways ? UINT64_MAX >> (64 - reader->ways->count) : 0;
   }
-  reader->facts[depth] = on_way;
   if (!name.data)
     return;
   if (depth <= COUNTS_DEPTH && reader->places[depth - 1])
@@ -255,7 +267,6 @@ static void begin_document(struct document_reader *reader)
 {
   memset(&reader->answered, 0,
          offsetof(struct document_reader, count) - offsetof(struct document_reader, answered));
-  reader->facts[0] = UINT64_MAX >> (64 - COUNT(facts));
   reader->places[0] = ((uint32_t)1 << DOCUMENT_PLACES) - 1;
 }
 

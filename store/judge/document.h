@@ -85,8 +85,9 @@ struct document_reader {
   struct json_cursor cursor;
   bool begun, bad, closed; /* `closed`: a whole object or array has been read */
   size_t base;             /* documents stand at this depth: 1 in an array of them */
-  /* Which rows of the tables lead to where the reader is, for each depth. */
-  uint64_t facts[DOCUMENT_DEPTH + 1];
+  /* The ways that begin as where the reader is, or NULL, and which rows of the tables lead there, for each depth. */
+  const struct ways *ways;
+  uint64_t ways_left[DOCUMENT_DEPTH + 1];
   uint32_t places[DOCUMENT_DEPTH + 1];
   bool answered, told, typed, end_typed, completion, stopped, listed, operation, done, code, code_word,
       worded;

@@ -9,14 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How many bytes are before the end of the line. In strides, for a text without any LF would be searched for one again with each CR. */
+static size_t line_length(const char *at, size_t len)
+{
+  for (size_t done = 0; done < len;) {
+    size_t stride = len - done < 128 ? len - done : 128;
+    const char *lf = memchr(at + done, '\n', stride);
+    const char *cr = memchr(at + done, '\r', lf ? (size_t)(lf - at) - done : stride);
+    if (cr || lf)
+      return (size_t)((cr ? cr : lf) - at);
+    done += stride;
+  }
+  return len;
+}
+
 /* CRLF, LF and CR all end a line, as in the HTML standard. */
 bool event_stream_line(struct idem_span *rest, struct idem_span *line)
 {
   if (!rest->len)
     return false;
-  size_t len = 0;
-  while (len < rest->len && rest->data[len] != '\n' && rest->data[len] != '\r')
-    len++;
+  size_t len = line_length(rest->data, rest->len);
   *line = (struct idem_span){rest->data, len};
   size_t used = len < rest->len ? len + 1 : len;
   if (used < rest->len && rest->data[len] == '\r' && rest->data[used] == '\n')
@@ -117,9 +129,7 @@ void event_stream_feed(struct event_stream *stream, struct idem_span piece, bool
     if (stream->after_cr && *at == '\n')
       at++;
     stream->after_cr = false;
-    size_t len = 0, left = (size_t)(end - at);
-    while (len < left && at[len] != '\n' && at[len] != '\r')
-      len++;
+    size_t left = (size_t)(end - at), len = line_length(at, left);
     if (len == left) {
       stream->failed |= !event_text_add(&stream->line, (struct idem_span){at, len});
       break;

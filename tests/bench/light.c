@@ -195,14 +195,15 @@ int bench_memory(char **arguments)
   return 0;
 }
 
-/* count hit|live|setopt|other ORIGIN COUNT: does it so often, for a tool that counts instructions: those of COUNT are the
+/* count hit|live|stream|setopt|other ORIGIN COUNT: does it so often, for a tool that counts instructions: those of COUNT are the
  * difference of two runs. */
 int bench_count(char **arguments)
 {
   const char *what = arguments[0];
   unsigned count = (unsigned)strtoul(arguments[2], NULL, 10);
-  bool live = strcmp(what, "live") == 0;
-  struct calls *calls = calls_open(arguments[1], "size=2048", 1, CALLS_COMMON);
+  bool stream = strcmp(what, "stream") == 0, live = stream || strcmp(what, "live") == 0;
+  struct calls *calls = stream ? calls_open(arguments[1], "stream=200", 1, CALLS_STREAM)
+                               : calls_open(arguments[1], "size=2048", 1, CALLS_COMMON);
   if (strcmp(what, "setopt") == 0) {
     set_option(calls->handle, count);
   } else if (strcmp(what, "other") == 0) {

@@ -29,7 +29,7 @@ static const struct {
     {"idle", "COUNT", 1, bench_idle},
     {"exec", "PRELOAD EMPTY", 2, bench_exec},
     {"memory", "UPSTREAM", 1, bench_memory},
-    {"count", "hit|live|setopt|other ORIGIN COUNT", 3, bench_count},
+    {"count", "hit|live|stream|setopt|other ORIGIN COUNT", 3, bench_count},
 };
 
 int main(int argc, char **argv)
