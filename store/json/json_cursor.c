@@ -187,6 +187,23 @@ static enum cursor_event enter(struct json_cursor *cursor, bool object)
   return object ? CURSOR_OBJECT : CURSOR_ARRAY;
 }
 
+/* Behind a number or a word. */
+static bool ends_word(char c)
+{
+  switch (c) {
+  case ',':
+  case ']':
+  case '}':
+  case ' ':
+  case '\t':
+  case '\r':
+  case '\n':
+  case '\0':
+    return true;
+  }
+  return false;
+}
+
 /* `begin` is where the member began, or the value itself. */
 static enum cursor_event take_value(struct json_cursor *cursor, const char *begin)
 {
@@ -202,7 +219,7 @@ static enum cursor_event take_value(struct json_cursor *cursor, const char *begi
   }
   const char *from = cursor->at;
   /* A number has no end of its own, and a word may be on its way. */
-  while (cursor->more && cursor->at < cursor->end && !strchr(",]} \t\r\n", *cursor->at))
+  while (cursor->more && cursor->at < cursor->end && !ends_word(*cursor->at))
     cursor->at++;
   if (cursor->more && cursor->at == cursor->end)
     return fail(cursor);

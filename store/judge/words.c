@@ -145,8 +145,14 @@ bool words_are_an_end(struct idem_span text)
 int64_t words_number(struct idem_span text)
 {
   char digits[32];
+  int64_t whole = 0;
   if (text.len >= sizeof(digits))
     return -1;
+  if (text.len < 16 && words_are_digits(text)) {
+    for (size_t i = 0; i < text.len; i++)
+      whole = whole * 10 + (text.data[i] - '0');
+    return whole;
+  }
   memcpy(digits, text.data, text.len);
   digits[text.len] = '\0';
   double real = strtod(digits, NULL);
