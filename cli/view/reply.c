@@ -295,7 +295,8 @@ static bool decode(struct event_text *plain, struct idem_span headers, struct id
   struct idem_span piece;
   char *room = malloc(ROOM);
   /* With the judge's decoders: what the store could look into can be shown. */
-  bool begun = room && decode_begin(&decoder, cli_header(headers, "Content-Encoding"));
+  struct idem_span coding = cli_header(headers, "Content-Encoding");
+  bool begun = room && decode_coding(&coding) == CODING_KNOWN && decode_begin(&decoder, coding);
   while (begun && decode_next(&decoder, &coded, room, ROOM, &piece))
     event_text_add(plain, piece);
   if (begun)

@@ -600,6 +600,38 @@ Test(cli_tape, a_report_has_every_call_in_its_picture_and_in_its_list)
   free(html);
 }
 
+/* Two events that say "joined by " and "the report", in gzip, under each header that says no more than that. */
+Test(cli_tape, a_report_reads_an_answer_in_a_coding_as_the_judge_does)
+{
+  static const char body[] =
+      "\037\213\010\000\000\000\000\000\002\003\245\315\061\016\002\041\020\106\341\236\123\220"
+      "\277\246\260\246\326\126\017\260\331\030\204\061\213\141\147\066\060\046\032\302\335\335"
+      "\322\302\316\372\275\344\113\101\203\267\035\253\044\052\360\130\341\020\027\311\221\032"
+      "\374\324\221\071\321\013\376\340\260\167\015\360\035\121\130\211\165\237\037\222\231\222"
+      "\275\275\055\206\303\075\163\156\313\265\122\150\302\360\374\054\145\314\303\230\364\017"
+      "\241\013\331\112\233\124\375\101\240\251\154\370\102\246\343\345\174\232\215\371\000\133"
+      "\264\361\330\326\000\000\000";
+  static const char *const codings[] = {"gzip", "identity, gzip", "gzip \t, none"};
+  for (size_t i = 0; i < sizeof codings / sizeof *codings; i++) {
+    char response[512];
+    int head = snprintf(response, sizeof response,
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: %s\r\n"
+                        "Content-Length: %zu\r\n\r\n",
+                        codings[i], sizeof body - 1);
+    memcpy(response + head, body, sizeof body - 1);
+    mock_lay(&w, world_text(&w, "coded%zu?exact=1", i), response, (size_t)head + sizeof body - 1);
+    const char *dir = world_path(&w, world_text(&w, "tape%zu", i));
+    struct run r =
+        run_plain(&w, "idemshim", "record", "-o", dir, "--", "curl", "-sS", "-o", "/dev/null", "-d", "{}",
+                  "-H", "Accept-Encoding: gzip", world_url(&w, world_text(&w, "/wire/coded%zu", i)), NULL);
+    expect_success(&r);
+    run_release(&r);
+    r = run_plain(&w, "idemshim", "tape", "report", dir, NULL);
+    cr_expect(strstr(r.out, "joined by the report"), "%s: %s", codings[i], r.err);
+    run_release(&r);
+  }
+}
+
 Test(cli_tape, in_a_report_processes_that_came_one_after_the_other_share_a_lane)
 {
   char *html = report_of("crowd");
