@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ahead: how long the app's readers are read ahead of libcurl, for one call.
+ * ahead: how long the app's readers are read ahead of libcurl, for one call, and how much at once.
  *
- *     struct ahead ahead = ahead_begin((long)shadow->slot[SLOT_TIMEOUT_MS]);
+ *     struct ahead ahead = callback_ahead(shadow, chunked);
  *     while (...) {
  *       if (ahead_is_late(&ahead))
  *         ...libcurl is fed what there is, and reads the rest itself...
@@ -19,6 +19,7 @@
 #include "shim/base/clock.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* No longer than libcurl lets pass between two calls of a progress callback. */
 #define AHEAD_US 1000000
@@ -26,13 +27,11 @@
 struct ahead {
   int64_t started_us, first_us; /* when the first piece had come, or 0 */
   long limit_ms;                /* the app's own for the call, or 0 */
+  size_t room,
+      buffer; /* what a reader is offered, and what may be written to: programs exist that know how large libcurl's
+                                   buffer is, and do not look at the room */
   bool late;
 };
-
-static inline struct ahead ahead_begin(long limit_ms)
-{
-  return (struct ahead){.started_us = monotonic_us(), .limit_ms = limit_ms};
-}
 
 static inline void ahead_note_piece(struct ahead *ahead)
 {

@@ -9,9 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* libcurl has so much room by default [UPLOADBUFFER_DEFAULT]. */
-#define READ_SIZE 65536u
-
 /* libcurl takes this for a failed read, whatever the room. */
 #define READ_FAILED ((size_t)-1)
 
@@ -82,12 +79,12 @@ static bool begin(struct form_reader *reader)
 }
 
 /* Reads as much as libcurl would ask for. NULL, or why no more can be read. */
-static const char *read_more(struct form_reader *reader)
+static const char *read_more(struct form_reader *reader, const struct ahead *ahead)
 {
   /* A negative size means that the end is not known. */
   uint64_t missing = (uint64_t)reader->size - reader->read.bytes.len;
-  size_t room = reader->size < 0 || missing > READ_SIZE ? READ_SIZE : (size_t)missing;
-  char *into = buffer_reserve(&reader->read.bytes, READ_SIZE);
+  size_t room = reader->size < 0 || missing > ahead->room ? ahead->room : (size_t)missing;
+  char *into = buffer_reserve(&reader->read.bytes, ahead->buffer);
   if (!into)
     return "no memory";
   reader->begun = true;
@@ -124,7 +121,7 @@ const char *form_reader_open(struct form_reader *reader, uint64_t limit, struct 
       reason = "max_body";
     else if (ahead_is_late(ahead))
       reason = "a form's reader goes on for too long";
-    else if (!(reason = read_more(reader)))
+    else if (!(reason = read_more(reader, ahead)))
       ahead_note_piece(ahead);
   return reason;
 }

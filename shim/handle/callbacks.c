@@ -70,6 +70,22 @@ size_t callback_read(struct shadow *shadow, char *into, size_t room)
                                                            (void *)shadow->slot[SLOT_READDATA]);
 }
 
+/* libcurl's limits of UPLOAD_BUFFERSIZE [UPLOADBUFFER_MIN, _MAX]; what it leaves free round a chunk; since 8.7 its largest chunk with
+ * that [Curl_fillreadbuffer, add_chunk, CURL_CHUNKED_MAXLEN]. */
+enum { UPLOAD_MIN = 16384, UPLOAD_MAX = 2 * 1024 * 1024, CHUNK_FRAME = 8 + 2 + 2, CHUNK_MAX = 65536 };
+
+struct ahead callback_ahead(const struct shadow *shadow, bool chunked)
+{
+  long set = (long)shadow_value(shadow, CURLOPT_UPLOAD_BUFFERSIZE);
+  size_t buffer = set < UPLOAD_MIN ? UPLOAD_MIN : set > UPLOAD_MAX ? UPLOAD_MAX : (size_t)set, room = buffer;
+  if (chunked && room > CHUNK_MAX && shadow->lib->version >= 0x080700)
+    room = CHUNK_MAX;
+  return (struct ahead){.started_us = monotonic_us(),
+                        .limit_ms = (long)shadow->slot[SLOT_TIMEOUT_MS],
+                        .room = chunked ? room - CHUNK_FRAME : room,
+                        .buffer = buffer};
+}
+
 void callback_error(struct shadow *shadow, const char *format, ...)
 {
   char *into = (char *)shadow->slot[SLOT_ERRORBUFFER];

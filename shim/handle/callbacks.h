@@ -11,6 +11,7 @@
 #ifndef IDEMSHIM_SHIM_CALLBACKS_H
 #define IDEMSHIM_SHIM_CALLBACKS_H
 
+#include "shim/base/ahead.h"
 #include "shim/handle/shadow.h"
 
 /* The write function, or fwrite() to WRITEDATA when there is none. At most CURL_MAX_WRITE_SIZE bytes. */
@@ -33,6 +34,10 @@ size_t callback_header_copy(struct shadow *shadow, const char *line, size_t len)
 
 /* The read function, or fread() from READDATA. */
 size_t callback_read(struct shadow *shadow, char *into, size_t room);
+
+/* How a body or form is read ahead from now on: as much at once as libcurl would ask for where nothing is in its buffer yet, less
+ * where it sends in chunks. */
+struct ahead callback_ahead(const struct shadow *shadow, bool chunked);
 
 /* Puts a message into the app's ERRORBUFFER, if it has one. */
 void callback_error(struct shadow *shadow, const char *format, ...) __attribute__((format(printf, 2, 3)));

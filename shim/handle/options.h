@@ -112,7 +112,8 @@
   X(REDIR_PROTOCOLS)                                                                                         \
   X(UNRESTRICTED_AUTH)                                                                                       \
   X(AUTOREFERER)                                                                                             \
-  X(PATH_AS_IS)
+  X(PATH_AS_IS)                                                                                              \
+  X(UPLOAD_BUFFERSIZE)
 #define OPTIONS_RARE_TEXT(X)                                                                                 \
   X(PROXY)                                                                                                   \
   X(PRE_PROXY)                                                                                               \

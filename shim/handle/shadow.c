@@ -86,6 +86,8 @@ uintptr_t shadow_value(const struct shadow *shadow, CURLoption option)
   case CURLOPT_TCP_KEEPIDLE:
   case CURLOPT_TCP_KEEPINTVL:
     return 60;
+  case CURLOPT_UPLOAD_BUFFERSIZE:
+    return 65536;
   }
   return 0;
 }

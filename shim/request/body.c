@@ -16,10 +16,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* How much libcurl asks a read callback for at once [UPLOADBUFFER_DEFAULT]: programs exist that know it and
- * do not look at the room they are given. */
-#define READ_SIZE 65536u
-
 /* The app sends in chunks; how long the body is, is then said by its end alone [http.c, Curl_http_body]. */
 static bool is_chunked(const struct shadow *shadow)
 {
@@ -44,27 +40,27 @@ static int64_t expected_size(const struct shadow *shadow)
 #define FUNNY_VALUE ((size_t)-1)
 
 /* How much libcurl would ask for: since 8.7 not more than is missing of the announced size. */
-static size_t next_room(const struct body *body)
+static size_t next_room(const struct body *body, int64_t expected, size_t room)
 {
-  int64_t expected = body->chunked ? -1 : expected_size(body->shadow),
-          missing = expected - (int64_t)body->read.bytes.len;
+  int64_t missing = expected - (int64_t)body->read.bytes.len;
   if (expected < 0)
-    return READ_SIZE;
+    return room;
   if (missing <= 0)
     return 0;
-  return missing < READ_SIZE && body->shadow->lib->version >= 0x080700 ? (size_t)missing : READ_SIZE;
+  return missing < (int64_t)room && body->shadow->lib->version >= 0x080700 ? (size_t)missing : room;
 }
 
 /* Reads until the end, the announced size, the limit, a verdict, or for too long; `whole` says that nothing is missing. */
 static void read_ahead(struct body *body, uint64_t limit)
 {
-  struct ahead ahead = ahead_begin((long)body->shadow->slot[SLOT_TIMEOUT_MS]);
+  int64_t expected = body->chunked ? -1 : expected_size(body->shadow);
+  struct ahead ahead = callback_ahead(body->shadow, expected < 0);
   while (body->read.bytes.len <= limit) {
     body->late = ahead_is_late(&ahead);
     if (body->late)
       return;
-    size_t room = next_room(body);
-    char *into = buffer_reserve(&body->read.bytes, READ_SIZE);
+    size_t room = next_room(body, expected, ahead.room);
+    char *into = buffer_reserve(&body->read.bytes, ahead.buffer);
     if (!into)
       return;
     size_t count = room ? callback_read(body->shadow, into, room) : 0;
@@ -77,8 +73,7 @@ static void read_ahead(struct body *body, uint64_t limit)
     body->read.bytes.len += count;
     ahead_note_piece(&ahead);
     /* With chunked coding each piece of the app's is a chunk. */
-    if (count && count < room && (body->chunked || expected_size(body->shadow) < 0) &&
-        !pieces_end(&body->read))
+    if (count && count < room && expected < 0 && !pieces_end(&body->read))
       return;
     if (count == 0) {
       body->whole = true;

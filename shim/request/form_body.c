@@ -8,6 +8,7 @@
 
 #include "shim/form/form.h"
 #include "shim/form/form_file.h"
+#include "shim/handle/callbacks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -246,7 +247,7 @@ void form_body_open(struct form_body *body, const struct shadow *shadow, uint64_
   const char *type = header_value(headers, "Content-Type");
   const char *disposition = !type || is_form_data(type) ? "form-data" : NULL;
   *body = (struct form_body){.shadow = shadow, .limit = limit, .files = body->files};
-  body->ahead = ahead_begin((long)shadow->slot[SLOT_TIMEOUT_MS]);
+  body->ahead = callback_ahead(shadow, true);
   if (shadow->request == HTTP_FORM && shadow->slot[SLOT_HTTPPOST]) {
     struct form *form = form_of_list((const struct curl_httppost *)shadow->slot[SLOT_HTTPPOST], shadow->lib);
     if (form)

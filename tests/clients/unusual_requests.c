@@ -13,7 +13,7 @@
 
 struct reader {
   const char *text;
-  size_t at;
+  size_t at, most_room;
   int pauses, rewinds, early, patience;
   bool paused, greedy, slow, drips;
 };
@@ -24,6 +24,8 @@ static size_t read_text(char *into, size_t size, size_t count, void *arg)
   size_t left = strlen(reader->text) - reader->at, room = size * count;
 
   reader->early += reader->paused;
+  if (room > reader->most_room)
+    reader->most_room = room;
   if (reader->pauses && reader->at) {
     reader->pauses--;
     reader->paused = true;
@@ -226,6 +228,41 @@ static void greedy_reader(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, -1L);
 }
 
+/* How much it is offered at once where the text is an UPLOAD_BUFFERSIZE. */
+static void offer_room(CURL *handle, struct reader *reader)
+{
+  static char large[300001];
+
+  if (*reader->text)
+    curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, atol(reader->text));
+  memset(large, '1', sizeof large - 1);
+  reader->text = large;
+}
+
+static void room_sized(CURL *handle, struct reader *reader)
+{
+  offer_room(handle, reader);
+  post_from(handle, reader);
+}
+
+static void room_chunked(CURL *handle, struct reader *reader)
+{
+  static struct curl_slist chunked = {(char *)(uintptr_t) "Transfer-Encoding: chunked", NULL};
+  offer_room(handle, reader);
+  read_from(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_POST, 1L);
+  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, &chunked);
+}
+
+static void room_part(CURL *handle, struct reader *reader)
+{
+  curl_mime *mime = curl_mime_init(handle);
+
+  offer_room(handle, reader);
+  curl_mime_data_cb(curl_mime_addpart(mime), -1, read_text, NULL, NULL, reader);
+  curl_easy_setopt(handle, CURLOPT_MIMEPOST, mime);
+}
+
 /* It speaks for ten seconds and more, a byte after the other. */
 static void dripping(CURL *handle, struct reader *reader)
 {
@@ -403,6 +440,9 @@ static const struct {
     {"paused-part", paused_part},
     {"part-paused-twice", part_paused_twice},
     {"greedy-reader", greedy_reader},
+    {"room-sized", room_sized},
+    {"room-chunked", room_chunked},
+    {"room-part", room_part},
     {"dripping-reader", dripping_reader},
     {"dripping-and-stopped", dripping_and_stopped},
     {"dripping-part", dripping_part},
@@ -460,6 +500,8 @@ int main(int argc, char **argv)
       reply_print(argv[1], handle, code, &reply);
       printf("error \"%s\" rewinds %d early %d\nsent %zu\n%s\n", error, reader.rewinds, reader.early, sent,
              reply.bytes ? reply.bytes : "");
+      if (strncmp(argv[1], "room-", 5) == 0)
+        printf("room %zu\n", reader.most_room);
       if (reader.drips)
         printf("read %s\n", reader.text[reader.at] ? "in part" : "whole");
       curl_easy_cleanup(handle);
