@@ -15,6 +15,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+_Atomic bool shadow_any_hsts;
+
 /* The bit that stands for every option newer than the table. */
 #define NEWER OPTION_LIMIT
 
@@ -457,7 +459,10 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     break;
   case OPTION_NEEDS:
     set_need(shadow, number, value != 0);
-    shadow->hsts |= value && (option == CURLOPT_HSTS || option == CURLOPT_HSTS_CTRL);
+    if (value && (option == CURLOPT_HSTS || option == CURLOPT_HSTS_CTRL)) {
+      shadow->hsts = true;
+      atomic_store_explicit(&shadow_any_hsts, true, memory_order_relaxed);
+    }
     /* Its value is remembered where a replay in libcurl takes it away for a while, and where it is part of
      * the shape. The two options of RESUME_FROM are one place in libcurl. */
     if (option_way(number) == NEEDS_TRANSPORT &&

@@ -238,6 +238,15 @@ const char *shadow_needs_besides(const struct shadow *shadow, enum option_way ro
  * thread held. */
 extern _Atomic bool shadow_share_locks;
 
+/* A handle has been given a list of hosts that are https alone, which it may share. */
+extern _Atomic bool shadow_any_hsts;
+
+/* True if libcurl may make https of the handle's http. */
+static inline bool shadow_has_hsts(const struct shadow *shadow)
+{
+  return shadow->hsts || (shadow->shared && atomic_load_explicit(&shadow_any_hsts, memory_order_relaxed));
+}
+
 /* All shadows, by handle: shadow_find() asks it, and a fork locks it. */
 extern struct pointer_map shadow_map;
 

@@ -97,7 +97,7 @@ const char *trust_of(const struct shadow *shadow, enum idem_trust level, char *r
                      struct idem_span *trust)
 {
   struct writing w = {.shadow = shadow, .room = room, .size = size};
-  const bool upgraded = !shadow->parts.https && shadow->hsts;
+  const bool upgraded = !shadow->parts.https && shadow_has_hsts(shadow);
   *trust = (struct idem_span){"", 0};
   /* A redirect, or what is known of the host, may lead from http to https. */
   if (level == IDEM_TRUST_NONE || !(shadow->parts.https || upgraded || shadow->slot[SLOT_FOLLOWLOCATION]))

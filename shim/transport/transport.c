@@ -315,7 +315,7 @@ static bool make_url(struct transport *t)
   const struct url_parts *parts = &shadow->parts;
   const char *url = shadow->url.data;
   bool literal = memchr(url + parts->host, ':', parts->host_len) != NULL;
-  bool hsts = shadow->hsts;
+  bool hsts = shadow_has_hsts(shadow);
   struct idem_span host =
       hsts ? (struct idem_span){"127.0.0.1", 9} : (struct idem_span){url + parts->host, parts->host_len};
   struct buffer *to = &t->url;

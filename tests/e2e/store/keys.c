@@ -700,6 +700,21 @@ Test(keys, a_call_that_hsts_leads_to_https_verifies_as_it_is_told)
   run_release(&verifies);
 }
 
+Test(keys, a_list_of_hosts_that_handles_share_leads_to_https_too)
+{
+  static const char known[] = "llm.test \"20991231 00:00:00\"\n";
+  world_env(&w, "IDEMSHIM_RULES", "host=llm.test");
+  struct run r = run_shim(&w, "share_hsts", "http://llm.test/v1/messages",
+                          world_write(&w, "hosts", known, strlen(known)),
+                          world_text(&w, "llm.test:443:127.0.0.1:%d", w.tls_port), NULL);
+  if (r.status == 3)
+    cr_skip("a libcurl that shares no such list");
+  expect_success(&r);
+  cr_expect_str_eq(r.out, "0\n0\n60\n");
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&r);
+}
+
 /* libcurl takes dot segments out of the path, and what goes out is what a rule is about. */
 Test(keys, a_rule_meets_the_path_that_goes_out)
 {
