@@ -109,6 +109,28 @@ static char *upper(const char *text)
   return out;
 }
 
+/* Takes "." and ".." out of the path, as libcurl does [RFC 3986, 5.2.4] unless it is told PATH_AS_IS. */
+static void remove_dots(char *url)
+{
+  char *scheme = strstr(url, "://"), *authority = scheme ? scheme + 3 : url;
+  char *path = authority + strcspn(authority, "/?#"), *end = path + strcspn(path, "?#"), *to = path;
+  for (char *from = path, *next; from < end; from = next) {
+    const size_t len = strcspn(from + 1, "/?#");
+    next = from + 1 + len;
+    const bool up = len == 2 && from[1] == '.' && from[2] == '.', here = len == 1 && from[1] == '.';
+    if (up)
+      while (to > path && *--to != '/')
+        ;
+    if (!up && !here) {
+      memmove(to, from, len + 1);
+      to += len + 1;
+    } else if (next == end) {
+      *to++ = '/';
+    }
+  }
+  memmove(to, end, strlen(end) + 1);
+}
+
 /* Finds the rule that the call meets. CLI_NO if none does, which is what a script asks with the
  * exit code. */
 static int match(struct cli_check *check, const char *url, const struct cli_options *options)
@@ -117,6 +139,11 @@ static int match(struct cli_check *check, const char *url, const struct cli_opti
   struct idem_target target = {.method = check->method, .method_len = strlen(check->method)};
   if (cli_url_parse(url, &target, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
+  char *sent = strdup(url);
+  if (!sent)
+    return cli_fail(CLI_STORE, "out of memory");
+  remove_dots(sent);
+  cli_url_parse(sent, &target, &error);
   check->url = url;
   check->rule = idem_config_match(check->config, &target);
   /* In the order of the shim: a rule, then what it leaves alone all the same. */
@@ -126,12 +153,13 @@ static int match(struct cli_check *check, const char *url, const struct cli_opti
                               .rule = check->rule,
                               .target = &target,
                               .method = check->method,
-                              .url = url,
+                              .url = sent,
                               .headers = options->given_headers,
                               .body = options->data};
   /* Of a call that passes there is no name. */
   if (check->rule && check->rule->action == IDEM_ACTION_STORE)
     check->request = cli_request_name(&asked);
+  free(sent);
   return check->rule ? CLI_OK : CLI_NO;
 }
 

@@ -54,6 +54,9 @@ Test(cli_check, host_port_and_path_are_taken_from_the_url_as_libcurl_would)
       {"host=a.example path=/v1/*", "https://a.example/v1/x?y=/v2/", 0},
       {"host=a.example path=/v1/*", "https://a.example/v2/x", 1},
       {"host=a.example path=/", "https://a.example?x", 0},
+      {"host=a.example path=/v1/x", "https://a.example/v2/../v1/./x?/../y", 0},
+      {"host=a.example path=/v1/", "https://a.example/../v1/x/..#x", 0},
+      {"host=a.example path=/...", "https://a.example/.../.", 1},
       {"host=a.example:443", "a.example/x", 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -273,6 +276,8 @@ Test(cli_check, a_request_is_named_as_the_shim_names_it)
   expect_named_as_sent("/v1/chat/completions", keyed, "a=1");
   expect_named_as_sent("/v1/chat/completions", coded, "{\"a\":2}");
   expect_named_as_sent("/v1/chat/completions", joined, "{\"a\":3}");
+  expect_named_as_sent("/v1/x/../chat/./completions?n=/../2", plain, "{\"a\":4}");
+  expect_named_as_sent("/v1/.x/..", plain, "{\"a\":5}");
 }
 
 Test(cli_check, what_is_left_out_of_a_request_is_told_by_its_name)
