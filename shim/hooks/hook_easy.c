@@ -187,11 +187,16 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
     return idem_easy_perform(shadow, rule);
   if (allowed)
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
-  /* What getinfo tells is libcurl's from here on. */
+  /* What getinfo tells is libcurl's from here on, but without a URL it ends the call before it forgets the last one
+   * [Curl_pretransfer]. */
+  const uint8_t replayed = shadow->replayed;
   shadow->replayed = REPLAYED_NOT;
   if (settings_fail_closed(rule))
     return CURLE_OUT_OF_MEMORY;
-  return real->easy_perform(handle);
+  CURLcode code = real->easy_perform(handle);
+  if (code == CURLE_URL_MALFORMAT && !shadow->url.len)
+    shadow->replayed = replayed;
+  return code;
 }
 
 /* libcurl may deliver what it has held back at once. */

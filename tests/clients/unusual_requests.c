@@ -388,6 +388,41 @@ static void tls_user(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_TLSAUTH_USERNAME, reader->text);
 }
 
+/* What is asked for after a call that libcurl refuses at once. */
+static void then_url(CURL *handle, const char *url)
+{
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "{}");
+  curl_easy_perform(handle);
+  curl_easy_setopt(handle, CURLOPT_URL, url);
+}
+
+static void then_no_url(CURL *handle, struct reader *reader)
+{
+  (void)reader;
+  then_url(handle, NULL);
+}
+
+/* This one is refused later, when the last call is forgotten. */
+static void then_empty_url(CURL *handle, struct reader *reader)
+{
+  (void)reader;
+  then_url(handle, "");
+}
+
+static void print_facts(CURL *handle)
+{
+  char *method = NULL, *address = NULL, *type = NULL, *url = NULL;
+  long header = 0, request = 0;
+
+  curl_easy_getinfo(handle, CURLINFO_EFFECTIVE_METHOD, &method);
+  curl_easy_getinfo(handle, CURLINFO_PRIMARY_IP, &address);
+  curl_easy_getinfo(handle, CURLINFO_CONTENT_TYPE, &type);
+  curl_easy_getinfo(handle, CURLINFO_HEADER_SIZE, &header);
+  curl_easy_getinfo(handle, CURLINFO_REQUEST_SIZE, &request);
+  curl_easy_getinfo(handle, CURLINFO_EFFECTIVE_URL, &url);
+  printf("facts %s \"%s\" %s %ld %ld %s\n", method, address, type ? type : "none", header, request, url);
+}
+
 /* An option that only failing_add.so has: what each digit says. */
 static void newer_option(CURL *handle, struct reader *reader)
 {
@@ -456,6 +491,8 @@ static const struct {
     {"engine-cookie", engine_cookie},
     {"tls-user", tls_user},
     {"newer-option", newer_option},
+    {"then-no-url", then_no_url},
+    {"then-empty-url", then_empty_url},
     {"protocols-all", protocols_all},
     {"protocols-without-http", protocols_without_http},
     {"protocols-listed", protocols_listed},
@@ -502,6 +539,8 @@ int main(int argc, char **argv)
              reply.bytes ? reply.bytes : "");
       if (strncmp(argv[1], "room-", 5) == 0)
         printf("room %zu\n", reader.most_room);
+      if (strncmp(argv[1], "then-", 5) == 0)
+        print_facts(handle);
       if (reader.drips)
         printf("read %s\n", reader.text[reader.at] ? "in part" : "whole");
       curl_easy_cleanup(handle);

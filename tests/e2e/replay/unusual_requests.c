@@ -210,6 +210,28 @@ Test(odd_requests, a_difference_that_is_set_late_makes_another_operation)
   expect_two_operations("tls-user");
 }
 
+/* libcurl refuses a call without a URL before it forgets the last one, and one with an empty URL after that. */
+Test(odd_requests, a_call_without_a_url_keeps_the_facts_of_the_last_one)
+{
+  static const char *const names[] = {"then-no-url", "then-empty-url"}, *const ways[] = {"transport", "auto"};
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mark=off inject=off");
+  struct run first = odd(true, names[0], world_url(&w, target), "");
+  for (size_t i = 0; i < 2; i++)
+    for (size_t j = 0; j < 2; j++) {
+      world_env(&w, "IDEMSHIM_DELIVERY", "%s", ways[j]);
+      struct run live = odd(false, names[i], world_url(&w, target), "");
+      struct run hit = odd(true, names[i], world_url(&w, target), "");
+      const char *facts = strstr(live.out, "\nfacts "), *own = strstr(hit.out, "\nfacts ");
+      cr_assert(facts && own, "%s%s", live.out, hit.out);
+      cr_expect_eq(i == 0, strstr(facts, " application/json ") != NULL, "%s", facts);
+      cr_expect_str_eq(own, facts, "%s %s", names[i], ways[j]);
+      run_release(&live);
+      run_release(&hit);
+    }
+  cr_expect_eq(log_events(&w, "hit"), 4);
+  run_release(&first);
+}
+
 /* Of an option that is newer than we are nothing is known but that 0 is its default. */
 Test(odd_requests, a_newer_option_is_live_while_it_is_set)
 {
