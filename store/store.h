@@ -701,7 +701,7 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 12u
+#define IDEM_STORE_API_VERSION 13u
 /* Scopes of durable runs begin with it; their answers stay until the run has ended well. */
 #define IDEM_RUN_SCOPE "run:"
 
