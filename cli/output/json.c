@@ -94,7 +94,8 @@ void cli_json_set_bytes(json_t *object, const char *name, struct idem_span bytes
  * like any other. */
 size_t cli_json_flags(void)
 {
-  return JSON_ENCODE_ANY | (cli_on_terminal() ? JSON_ENSURE_ASCII : 0);
+  /* 15 digits are what a double has of its own: 2.433 is not 2.4329999999999998 then. */
+  return JSON_ENCODE_ANY | JSON_REAL_PRECISION(15) | (cli_on_terminal() ? JSON_ENSURE_ASCII : 0);
 }
 
 /* Written at once and not dumped to a string first, since a body may be large. */

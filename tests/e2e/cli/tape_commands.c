@@ -732,6 +732,22 @@ Test(cli_tape, a_report_is_searched_sorted_and_zoomed, .timeout = 180)
   free(copied);
 }
 
+Test(cli_tape, a_number_stays_in_its_tile, .timeout = 120)
+{
+  struct run there = run_shell_plain(&w, "command -v chromium");
+  if (there.status != 0)
+    cr_skip_test("there is no chromium");
+  run_release(&there);
+  char *out =
+      played("var n = 0; document.querySelectorAll('.sums span').forEach(function (s) {"
+             "s.firstChild.data = '888,888,888,888 ';"
+             "var tile = s.closest('.sums div').getBoundingClientRect(), b = s.getBoundingClientRect();"
+             "n += b.right > tile.right - 14 || b.left < tile.left + 14; }); " TELL
+             "n + ' of ' + " COUNT(".sums span") ";");
+  cr_expect(strncmp(out, "0 of ", 5) == 0 && atoi(out + 5) > 3, "%s", out);
+  free(out);
+}
+
 Test(cli_tape, a_report_tells_what_one_would_work_out)
 {
   char *html = report_of("day"), *retried = strstr(html, "<details id=e8 "),
