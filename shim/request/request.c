@@ -412,7 +412,8 @@ static void build_auth(struct request *request)
   if (!request->shadow->rare_count)
     return;
   const unsigned long auth = (unsigned long)shadow_value(request->shadow, CURLOPT_HTTPAUTH);
-  if (auth != CURLAUTH_BASIC && (request->bytes.credential_count || auth & CURLAUTH_NEGOTIATE))
+  if (auth != CURLAUTH_BASIC &&
+      (request->bytes.credential_count || (auth & ~CURLAUTH_ONLY) == CURLAUTH_NEGOTIATE))
     request->bytes.auth = auth;
 }
 
@@ -444,23 +445,10 @@ static bool is_user(const char *login)
   return login && *login && *login != ':';
 }
 
-/* True if it has a header that says who is asking. */
-static bool has_credential_header(const struct request *request)
-{
-  for (size_t i = 0; i < request->bytes.header_count; i++) {
-    const struct idem_span *line = &request->headers[i];
-    const char *colon = memchr(line->data, ':', line->len);
-    const enum idem_name what =
-        idem_name_of_header(line->data, colon ? (size_t)(colon - line->data) : line->len);
-    if (what == IDEM_NAME_KNOWN || what == IDEM_NAME_CREDENTIAL)
-      return true;
-  }
-  return false;
-}
-
 /* True if libcurl may log in as whoever runs the program, by a Kerberos ticket or through winbind, and nothing says who that
- * is. The usual way to ask for it is a login without a name, ":". With NEGOTIATE alone the name is not used at all [curl(1),
- * --negotiate]. A program that allows any kind, and has a token in a header, is who the token says. */
+ * is. The way to ask for it is a login without a name, ":". With NEGOTIATE alone the name is not used at all [curl(1),
+ * --negotiate], and none is needed. Where several kinds are allowed and there is no login, libcurl never picks one
+ * [Curl_http_auth_act() in http.c]: R's curl package allows any kind in each call. */
 static bool logs_in_as_process(const struct request *request)
 {
   const struct shadow *shadow = request->shadow;
@@ -475,9 +463,7 @@ static bool logs_in_as_process(const struct request *request)
              *in_url = shadow->parts.user_len ? shadow->url.data + shadow->parts.user : NULL;
   if (request->netrc.len || is_user(pair) || is_user(name) || is_user(in_url))
     return false;
-  const bool asks = pair || name || in_url || !(kinds & (kinds - 1)),
-             has_token = kinds & CURLAUTH_BEARER && shadow->slot[SLOT_XOAUTH2_BEARER];
-  return asks || !(has_token || has_credential_header(request));
+  return pair || name || in_url || shadow_text(shadow, SLOT_PASSWORD);
 }
 
 static bool list_has(const char *list, const char *word)

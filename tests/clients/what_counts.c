@@ -252,7 +252,8 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(login_kept_in, OTHER, (a->userpwd = b->userpwd = "me:a", number(b, CURLOPT_HTTPAUTH, CURLAUTH_BEARER)))  \
   X(auth_usual, SAME, (a->userpwd = b->userpwd = "me:a", number(b, CURLOPT_HTTPAUTH, CURLAUTH_BASIC)))       \
   X(auth_of_nobody, SAME, number(b, CURLOPT_HTTPAUTH, CURLAUTH_DIGEST))                                      \
-  X(auth_of_process, LIVE, number(b, CURLOPT_HTTPAUTH, (long)CURLAUTH_ANY))                                  \
+  X(auth_any_of_nobody, SAME, number(b, CURLOPT_HTTPAUTH, (long)CURLAUTH_ANY))                               \
+  X(auth_of_process, LIVE, (b->userpwd = ":", number(b, CURLOPT_HTTPAUTH, (long)CURLAUTH_NTLM)))             \
   X(auth_of_process_asked, LIVE,                                                                             \
     (b->userpwd = ":", add(b, "X-Api-Key: a", 0), number(b, CURLOPT_HTTPAUTH, (long)CURLAUTH_ANY)))          \
   X(auth_of_ticket, LIVE, (b->userpwd = "me:", number(b, CURLOPT_HTTPAUTH, (long)CURLAUTH_NEGOTIATE)))       \
