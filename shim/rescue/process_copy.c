@@ -187,6 +187,20 @@ void process_copy_name(const char *name, pid_t owner)
   move_command_line(title, (size_t)len + 1);
 }
 
+/* sigaction() takes a lock since glibc 2.41, which another thread that was within fork(), posix_spawn() or sigaction() holds in the
+ * copy for ever. glibc has 32 and 33 for itself. */
+static void forget_handler(int number)
+{
+  const struct {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+  } action = {number == SIGPIPE ? SIG_IGN : SIG_DFL, 0, NULL, 0};
+  if (number != 32 && number != 33)
+    syscall(SYS_rt_sigaction, number, &action, NULL, sizeof(action.mask));
+}
+
 /* Signals have their defaults before they are let through, so that none runs a handler of the app's; the
  * timer, whose signal kills, is set before anything that could hang. */
 void process_copy_isolate(struct isolation *isolation)
@@ -194,10 +208,8 @@ void process_copy_isolate(struct isolation *isolation)
   static const struct rlimit none = {0, 0};
   sigset_t nothing;
   setsid();
-  for (int number = 1; number < NSIG; number++) {
-    struct sigaction action = {.sa_handler = number == SIGPIPE ? SIG_IGN : SIG_DFL};
-    sigaction(number, &action, NULL);
-  }
+  for (int number = 1; number < NSIG; number++)
+    forget_handler(number);
   process_copy_kill_after(isolation->seconds);
   sigemptyset(&nothing);
   sigprocmask(SIG_SETMASK, &nothing, NULL);
