@@ -8,6 +8,10 @@
  */
 #include "tests/clients/post.h"
 
+#if LIBCURL_VERSION_NUM < 0x075800
+#define CURL_LOCK_DATA_HSTS ((curl_lock_data)7)
+#endif
+
 int main(int argc, char **argv)
 {
   if (argc != 4)
