@@ -27,9 +27,9 @@
 struct ahead {
   int64_t started_us, first_us; /* when the first piece had come, or 0 */
   long limit_ms;                /* the app's own for the call, or 0 */
-  size_t room,
-      buffer; /* what a reader is offered, and what may be written to: programs exist that know how large libcurl's
-                                   buffer is, and do not look at the room */
+  /* What a reader is offered, and what may be written to: programs exist that know how large libcurl's buffer is, and do not look at
+   * the room. */
+  size_t room, buffer;
   bool late;
 };
 

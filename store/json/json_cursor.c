@@ -190,18 +190,7 @@ static enum cursor_event enter(struct json_cursor *cursor, bool object)
 /* Behind a number or a word. */
 static bool ends_word(char c)
 {
-  switch (c) {
-  case ',':
-  case ']':
-  case '}':
-  case ' ':
-  case '\t':
-  case '\r':
-  case '\n':
-  case '\0':
-    return true;
-  }
-  return false;
+  return is_blank(c) || c == ',' || c == ']' || c == '}' || c == '\0';
 }
 
 /* `begin` is where the member began, or the value itself. */

@@ -238,11 +238,8 @@ void facts_take(struct document_reader *reader, enum fact fact, enum cursor_even
     document->goes_on |= is_false;
     break;
   case FACT_MODEL:
-    reader->model |= string;
-    reader->other |= event != CURSOR_WORD || *text.data != 'n';
-    break;
   case FACT_TOKEN:
-    reader->token |= string;
+    *(fact == FACT_MODEL ? &reader->model : &reader->token) |= string;
     reader->other |= event != CURSOR_WORD || *text.data != 'n';
     break;
   case FACT_NAME:

@@ -174,13 +174,18 @@ static void chunked_part(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, count_sent);
 }
 
+static void watch_progress(CURL *handle, struct reader *reader, curl_xferinfo_callback told)
+{
+  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, told);
+  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, reader);
+}
+
 static void resume_by_progress(CURL *handle, struct reader *reader)
 {
   reader->pauses = 1;
   progress_handle = handle;
-  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, resume);
-  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, reader);
+  watch_progress(handle, reader, resume);
   curl_easy_setopt(handle, CURLOPT_TIMEOUT, 5L);
 }
 
@@ -316,23 +321,16 @@ static int stop_once_begun(void *arg, curl_off_t total, curl_off_t now, curl_off
   return reader->at > 0;
 }
 
-static void stop_by_progress(CURL *handle, struct reader *reader)
-{
-  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, stop_once_begun);
-  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, reader);
-}
-
 static void dripping_and_stopped(CURL *handle, struct reader *reader)
 {
   dripping(handle, reader);
-  stop_by_progress(handle, reader);
+  watch_progress(handle, reader, stop_once_begun);
 }
 
 static void dripping_part_and_stopped(CURL *handle, struct reader *reader)
 {
   drip_into_form(handle, reader);
-  stop_by_progress(handle, reader);
+  watch_progress(handle, reader, stop_once_begun);
 }
 
 /* A first attempt is refused before anything of the body is asked for. */
