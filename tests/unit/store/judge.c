@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is kept as an answer, and what is a failure in an answer's clothes. */
-#include "store/judge/judge.h"
-#include "tests/unit/store/fixture.h"
+#include "tests/unit/store/answer_fixture.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -9,84 +8,9 @@
 
 TestSuite(store_answers, .init = open_fixture, .fini = close_fixture);
 
-#define OK(type)  "HTTP/1.1 200 OK\r\nContent-Type: " type "\r\n\r\n"
-#define EVENTS    OK("text/event-stream; charset=utf-8")
-#define LINES     OK("application/x-ndjson")
-#define OPENAI    "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
-#define ANTHROPIC "event: content_block_delta\ndata: {\"type\":\"content_block_delta\"}\n\n"
-
-static struct idem_usage usage;
-
-/* Sends one new call and gives it this answer. */
-static int stored_with(const struct idem_recording *recording)
-{
-  static int number;
-  char body[32];
-  snprintf(body, sizeof(body), "{\"n\":%d}", number++);
-  struct caller caller = caller_of(&fixture, body);
-  cr_assert_eq(caller_enter(&caller), IDEM_OWNED);
-  int rc = idem_store_commit(fixture.store, &caller.call, &caller.request, recording, &caller.error);
-  caller_leave(&caller, true);
-  cr_expect((rc == IDEM_STORED) == (caller.error.text[0] == '\0'), "%s", caller.error.text);
-  if (rc == IDEM_STORED) {
-    cr_assert_eq(caller_enter(&caller), IDEM_HIT);
-    usage = caller.call.answer.usage;
-    caller_leave(&caller, true);
-  }
-  return rc;
-}
-
-/* The same verdict for the body in one piece, and in three, cut at each place. */
-static void is_the_same_in_pieces(const char *headers, const char *body)
-{
-  struct idem_chunk chunk;
-  struct idem_recording recording = recording_of(&chunk, headers, body);
-  struct caller caller = caller_of(&fixture, body);
-  struct answer_facts whole, facts;
-  struct idem_error why = {""}, again = {""};
-  caller.request.rule = fixture.config.rules;
-  caller.request.headers = caller.headers;
-  bool accepted = judge_answer(&caller.request, &recording, &whole, &why);
-  for (size_t cut = 0; cut <= recording.body.len; cut++) {
-    size_t next = cut < recording.body.len ? cut + 1 : cut;
-    recording.judge = idem_judge_new(recording.headers, false);
-    idem_judge_feed(recording.judge, (struct idem_span){body, cut});
-    idem_judge_feed(recording.judge, (struct idem_span){body + cut, next - cut});
-    idem_judge_feed(recording.judge, (struct idem_span){body + next, recording.body.len - next});
-    cr_expect_eq(judge_answer(&caller.request, &recording, &facts, &again), accepted, "%s cut at %zu", body,
-                 cut);
-    cr_expect_str_eq(again.text, why.text, "%s cut at %zu", body, cut);
-    cr_expect_eq(facts.usage.input, whole.usage.input, "%s cut at %zu", body, cut);
-    cr_expect_eq(facts.usage.output, whole.usage.output, "%s cut at %zu", body, cut);
-    idem_judge_free(recording.judge);
-    again.text[0] = '\0';
-  }
-}
-
-static int stored(const char *headers, const char *body)
-{
-  struct idem_chunk chunk;
-  struct idem_recording recording = recording_of(&chunk, headers, body);
-  return stored_with(&recording);
-}
-
-struct sample {
-  const char *headers, *body;
-};
-
-static void all_are(const struct sample *sample, size_t count, int wanted)
-{
-  for (size_t i = 0; i < count; i++) {
-    cr_expect_eq(stored(sample[i].headers, sample[i].body), wanted, "%s", sample[i].body);
-    is_the_same_in_pieces(sample[i].headers, sample[i].body);
-  }
-}
-
-#define ALL_ARE(samples, wanted) all_are(samples, sizeof(samples) / sizeof(*(samples)), wanted)
-
 Test(store_answers, whole_answers_are_stored)
 {
-  static const struct sample samples[] = {
+  static const struct answer_sample samples[] = {
       {OK("application/json"), "{\"choices\":[{\"message\":{}}]}"},
       {OK("application/json"),
        "{\"object\":\"response\",\"status\":\"completed\",\"error\":null,\"output\":[]}"},
@@ -286,7 +210,7 @@ Test(store_answers, whole_answers_are_stored)
 
 Test(store_answers, failures_and_halves_are_refused)
 {
-  static const struct sample samples[] = {
+  static const struct answer_sample samples[] = {
       {OK("application/json"), "{\"choices\":["},
       {OK("application/json"), ""},
       {OK("application/json"), "{\"error\":{\"message\":\"overloaded\"}}"},
@@ -533,157 +457,13 @@ Test(store_answers, failures_and_halves_are_refused)
   ALL_ARE(samples, IDEM_REFUSED);
 }
 
-/* Where an answer is an object or a list with something in it, or a stream, nothing else is one. */
-Test(store_answers, what_is_no_json_is_no_answer_of_an_endpoint_that_speaks_it)
-{
-  static const struct sample samples[] = {
-      {OK("application/json"), "{}"},
-      {OK("application/json"), " { }\n"},
-      {OK("application/json"), "[]"},
-      {OK("application/json"), "null"},
-      {OK("application/json"), "\"\""},
-      {OK("application/json"), "17"},
-      {OK("text/plain"), "502 Bad Gateway\n"},
-      {OK("text/plain"), "{}"},
-      {OK("text/html; charset=utf-8"), "<html><body>502 Bad Gateway</body></html>"},
-      {OK("application/xml"), "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>"},
-      {"HTTP/1.1 200 OK\r\n\r\n", "upstream connect error or disconnect/reset before headers"},
-  };
-  static const char *const paths[] = {
-      "/v1/chat/completions", "/gateway/openai/v1/responses",      "/v1/messages",
-      "/v1/embeddings",       "/openai/deployments/d/completions", "/v1beta/models/m:streamGenerateContent",
-      "/model/m/invoke"};
-  static const char *const others[] = {"/v1/ask", "/api/chat", "/api/messages"};
-  struct caller caller = caller_of(&fixture, "{}");
-  caller.request.rule = fixture.config.rules;
-  caller.request.header_count = 0;
-  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
-    struct idem_chunk chunk;
-    struct idem_recording recording = recording_of(&chunk, samples[i].headers, samples[i].body);
-    struct answer_facts facts;
-    struct idem_error why = {""};
-    for (size_t j = 0; j < sizeof(paths) / sizeof(*paths); j++) {
-      caller.request.path = SPAN(paths[j]);
-      cr_expect(!judge_answer(&caller.request, &recording, &facts, &why), "%s: %s", paths[j],
-                samples[i].body);
-    }
-    for (size_t j = 0; j < sizeof(others) / sizeof(*others); j++) {
-      caller.request.path = SPAN(others[j]);
-      cr_expect(judge_answer(&caller.request, &recording, &facts, &why), "%s: %s: %s", others[j],
-                samples[i].body, why.text);
-    }
-  }
-}
-
-/* Bytes that no text is, and JSON under any type. */
-Test(store_answers, what_such_an_endpoint_may_send_is_an_answer)
-{
-  static const struct sample samples[] = {
-      {OK("application/octet-stream"), "\x01\x02"},
-      {OK("audio/mpeg"), "\xff\xfb\x90"},
-      {OK("text/plain"), "{\"choices\":[{}]}"},
-      {OK("text/html"), "data: {\"choices\":[{}]}\n\ndata: [DONE]\n\n"},
-      {OK("application/json"), "[[0.5]]"},
-  };
-  struct caller caller = caller_of(&fixture, "{}");
-  caller.request.rule = fixture.config.rules;
-  caller.request.headers = caller.headers;
-  caller.request.path = SPAN("/v1/embeddings");
-  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
-    struct idem_chunk chunk;
-    struct idem_recording recording = recording_of(&chunk, samples[i].headers, samples[i].body);
-    struct answer_facts facts;
-    struct idem_error why = {""};
-    cr_expect(judge_answer(&caller.request, &recording, &facts, &why), "%s: %s", samples[i].body, why.text);
-  }
-}
-
-/* What else is asked for says what is no answer there. */
-Test(store_answers, each_endpoint_has_answers_of_its_own)
-{
-  static const struct {
-    const char *path, *headers, *body;
-    bool accepted;
-  } samples[] = {
-      {"/v1/audio/speech", OK("audio/mpeg"), "ID3", true},
-      {"/v1/audio/speech", "HTTP/1.1 200 OK\r\n\r\n", "ID3", true},
-      {"/v1/audio/speech", OK("audio/pcm"), "{\x01\x02", true},
-      {"/v1/audio/speech", OK("application/json"), "{\"audio\":\"AAAA\"}", true},
-      {"/v1/audio/speech", EVENTS, "data: {\"type\":\"speech.audio.done\"}\n\n", true},
-      {"/v1/audio/speech", OK("audio/mpeg"), "", false},
-      {"/v1/audio/speech", OK("text/plain"), "upstream connect error", false},
-      {"/v1/audio/speech", OK("application/xml"), "<?xml version=\"1.0\"?><Error/>", false},
-      {"/v1/audio/speech", OK("application/json"), "{}", false},
-      {"/v1/audio/transcriptions", OK("text/plain"), "", true},
-      {"/v1/audio/transcriptions", OK("text/plain"), "Hello", true},
-      {"/v1/audio/transcriptions", OK("application/json"), "{\"text\":\"\"}", true},
-      {"/v1/audio/transcriptions", OK("text/html"), "<!doctype html><html>Sign in</html>", false},
-      {"/v1/images/edits", OK("application/json"), "{\"data\":[{}]}", true},
-      {"/v1/images/edits", OK("text/html"), "<!doctype html><html>Sign in</html>", false},
-      {"/v1beta/models/m:generateContent", OK("application/json"),
-       "{\"usageMetadata\":{\"promptTokenCount\":1}}", false},
-      {"/v1beta/models/m:generateContent", OK("application/json"),
-       "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}", true},
-      {"/v1beta/models/m:streamGenerateContent", OK("application/json"),
-       "[{\"candidates\":[{\"content\":1}]}]", false},
-      {"/v1beta/models/m:streamGenerateContent", OK("application/json"),
-       "[{\"candidates\":[{\"content\":1}]},{\"candidates\":[{\"finishReason\":\"STOP\"}]},{"
-       "\"usageMetadata\":{}}]",
-       true},
-      {"/own", OK("application/json"), "[{\"candidates\":[{\"content\":1}]}]", true},
-      {"/own", OK("application/json"), "{\"usageMetadata\":{\"promptTokenCount\":1}}", true},
-  };
-  struct caller caller = caller_of(&fixture, "{}");
-  caller.request.rule = fixture.config.rules;
-  caller.request.header_count = 0;
-  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
-    struct idem_chunk chunk;
-    struct idem_recording recording = recording_of(&chunk, samples[i].headers, samples[i].body);
-    struct answer_facts facts;
-    struct idem_error why = {""};
-    caller.request.path = SPAN(samples[i].path);
-    cr_expect_eq(judge_answer(&caller.request, &recording, &facts, &why), samples[i].accepted, "%s: %s: %s",
-                 samples[i].path, samples[i].body, why.text);
-  }
-}
-
-/* On the endpoint of a provider it is known what stands where. */
-Test(store_answers, a_completion_of_a_provider_has_choices)
-{
-  static const struct {
-    const char *path, *body;
-    bool accepted;
-  } samples[] = {
-      {"/v1/chat/completions", "{\"id\":\"a\",\"model\":\"m\"}", false},
-      {"/v1/chat/completions", "{\"id\":\"a\",\"choices\":[{}]}", true},
-      {"/v1/chat/completions", "{\"success\":true,\"result\":{\"response\":\"a\"}}", true},
-      {"/v1/embeddings", "{\"id\":\"a\",\"model\":\"m\"}", true},
-  };
-  struct caller caller = caller_of(&fixture, "{}");
-  struct idem_rule rule = *fixture.config.rules, built_in = rule;
-  built_in.name = "OpenAI";
-  caller.request.header_count = 0;
-  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
-    struct idem_chunk chunk;
-    struct idem_recording recording = recording_of(&chunk, OK("application/json"), samples[i].body);
-    struct answer_facts facts;
-    struct idem_error why = {""};
-    caller.request.path = SPAN(samples[i].path);
-    caller.request.rule = &built_in;
-    cr_expect_eq(judge_answer(&caller.request, &recording, &facts, &why), samples[i].accepted, "%s: %s",
-                 samples[i].body, why.text);
-    caller.request.rule = &rule;
-    cr_expect(judge_answer(&caller.request, &recording, &facts, &why), "%s: %s", samples[i].body, why.text);
-  }
-}
-
 Test(store_answers, a_status_of_grpc_counts_behind_the_body_too)
 {
   for (int failed = 0; failed < 2; failed++) {
     struct idem_chunk chunk;
     struct idem_recording recording = recording_of(&chunk, OK("application/grpc"), "a message");
     recording.trailers = failed ? SPAN("grpc-status: 14\r\n") : SPAN("Grpc-Status: 0\r\n");
-    cr_expect_eq(stored_with(&recording), failed ? IDEM_REFUSED : IDEM_STORED);
+    cr_expect_eq(answer_commit(&recording), failed ? IDEM_REFUSED : IDEM_STORED);
   }
 }
 
@@ -711,9 +491,9 @@ Test(store_answers, a_stream_that_may_be_an_answer_is_refused_aloud)
 
 Test(store_answers, the_last_header_block_says_what_the_body_is)
 {
-  cr_expect_eq(stored(EVENTS OK("text/plain"), "plain"), IDEM_STORED);
+  cr_expect_eq(answer_stored(EVENTS OK("text/plain"), "plain"), IDEM_STORED);
   cr_expect_eq(
-      stored("HTTP/1.1 100 Continue\r\n\r\nHTTP/2 200\r\ncontent-type:application/json\r\n\r\n", "{"),
+      answer_stored("HTTP/1.1 100 Continue\r\n\r\nHTTP/2 200\r\ncontent-type:application/json\r\n\r\n", "{"),
       IDEM_REFUSED);
 }
 
@@ -739,135 +519,7 @@ Test(store_answers, a_body_that_ends_with_the_connection_must_prove_its_end)
     struct idem_chunk chunk;
     struct idem_recording recording = recording_of(&chunk, samples[i].headers, samples[i].body);
     recording.framed = false;
-    cr_expect_eq(stored_with(&recording), samples[i].wanted, "%s", samples[i].body);
-  }
-}
-
-Test(store_answers, an_encoded_stream_cannot_be_trusted)
-{
-  struct idem_chunk chunk;
-  struct idem_recording events = recording_of(&chunk, EVENTS, "\x1f\x8b"), json = events;
-  events.encoded = true;
-  cr_expect_eq(stored_with(&events), IDEM_REFUSED);
-  json = recording_of(&chunk, OK("application/json"), "\x1f\x8b");
-  json.encoded = true;
-  cr_expect_eq(stored_with(&json), IDEM_STORED);
-  json.framed = false;
-  cr_expect_eq(stored_with(&json), IDEM_REFUSED);
-}
-
-/* An event stream with 3 tokens in it, and an error, in each coding. */
-#define BYTES(text)                                                                                          \
-  {                                                                                                          \
-    text, sizeof(text) - 1                                                                                   \
-  }
-static const struct coded {
-  char coding[8];
-  struct idem_span stream, error;
-} coded[] = {
-    {"gzip",
-     BYTES("\037\213\010\000\000\000\000\000\002\377\113\111\054\111\264\122\250\126\112\316\310\317"
-           "\114\116\055\126\262\212\256\126\312\314\113\111\255\120\262\062\250\215\325\121\052\055"
-           "\116\114\117\125\262\252\126\052\050\312\317\055\050\211\057\311\317\116\315\003\052\063"
-           "\256\255\345\342\112\001\153\216\166\361\367\163\215\345\342\002\000\221\264\373\320\113"
-           "\000\000\000"),
-     BYTES("\037\213\010\000\000\000\000\000\002\377\253\126\112\055\052\312\057\122\262\252\126\112"
-           "\316\117\111\125\262\062\061\262\254\325\121\112\316\310\317\114\116\055\126\262\312\053"
-           "\315\311\251\005\000\135\211\141\373\045\000\000\000")},
-    {"deflate",
-     BYTES("\170\332\113\111\054\111\264\122\250\126\112\316\310\317\114\116\055\126\262\212\256\126"
-           "\312\314\113\111\255\120\262\062\250\215\325\121\052\055\116\114\117\125\262\252\126\052"
-           "\050\312\317\055\050\211\057\311\317\116\315\003\052\063\256\255\345\342\112\001\153\216"
-           "\166\361\367\163\215\345\342\002\000\320\306\030\266"),
-     BYTES("\170\332\253\126\112\055\052\312\057\122\262\252\126\112\316\117\111\125\262\062\061\262"
-           "\254\325\121\112\316\310\317\114\116\055\126\262\312\053\315\311\251\005\000\351\301\014"
-           "\224")},
-    {"br",
-     BYTES("\023\112\000\000\304\362\326\277\044\273\054\330\264\313\124\326\177\046\044\143\150\277"
-           "\007\207\034\070\234\070\012\263\226\133\260\061\166\256\106\320\214\043\213\030\014\313"
-           "\063\250\006\111\202\311\107\104\352\007\032\316\335\353\374\131\375\074\060\273\213\000"
-           "\112\113\157\165\210\000"),
-     BYTES("\023\044\000\000\004\124\071\362\362\351\271\274\254\313\132\221\111\104\351\105\123\326"
-           "\167\062\170\141\200\303\333\357\020\242\370\171\120")},
-    {"zstd",
-     BYTES("\050\265\057\375\040\113\131\002\000\144\141\164\141\072\040\173\042\143\150\157\151\143"
-           "\145\163\042\072\133\173\042\151\156\144\145\170\042\072\060\175\135\054\042\165\163\141"
-           "\147\145\042\072\173\042\160\162\157\155\160\164\137\164\157\153\145\156\163\042\072\063"
-           "\175\175\012\012\144\141\164\141\072\040\133\104\117\116\105\135\012\012"),
-     BYTES("\050\265\057\375\040\045\051\001\000\173\042\145\162\162\157\162\042\072\173\042\143\157"
-           "\144\145\042\072\064\062\071\175\054\042\143\150\157\151\143\145\163\042\072\156\165\154"
-           "\154\175")},
-};
-
-static int stored_in_coding(const struct coded *in, const char *type, struct idem_span body)
-{
-  char headers[128];
-  struct idem_chunk chunk;
-  snprintf(headers, sizeof(headers), "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Encoding: %s\r\n\r\n",
-           type, in->coding);
-  struct idem_recording recording = recording_of(&chunk, headers, "");
-  recording.encoded = true;
-  recording.body = body;
-  chunk.len = (uint32_t)body.len;
-  return stored_with(&recording);
-}
-
-Test(store_answers, a_coding_that_the_app_undoes_is_undone_for_the_judge)
-{
-  for (size_t i = 0; i < sizeof(coded) / sizeof(*coded); i++) {
-    struct idem_span part = coded[i].stream;
-    usage = (struct idem_usage){0};
-    cr_expect_eq(stored_in_coding(&coded[i], "text/event-stream", part), IDEM_STORED, "%s", coded[i].coding);
-    cr_expect_eq(usage.input, 3, "%s", coded[i].coding);
-    while (--part.len)
-      cr_expect_eq(stored_in_coding(&coded[i], "text/event-stream", part), IDEM_REFUSED, "%s: %zu bytes",
-                   coded[i].coding, part.len);
-    cr_expect_eq(stored_in_coding(&coded[i], "application/json", coded[i].error), IDEM_REFUSED, "%s",
-                 coded[i].coding);
-  }
-}
-
-/* What is named as a coding and is none changes no byte; several are not undone, and that is said. */
-Test(store_answers, a_coding_that_is_none_is_looked_through)
-{
-  static const struct {
-    const char *coding, *type, *body;
-    int wanted;
-  } samples[] = {
-      {"none", "application/json", "{\"error\":{\"message\":\"x\"}}", IDEM_REFUSED},
-      {"none", "text/event-stream", OPENAI "data: [DONE]\n\n", IDEM_STORED},
-      {"none", "text/event-stream", OPENAI, IDEM_REFUSED},
-      {"UTF-8", "text/event-stream", OPENAI "data: [DONE]\n\n", IDEM_STORED},
-      {"identity, none", "application/json", "{\"error\":{\"message\":\"x\"}}", IDEM_REFUSED},
-      {"x-own", "application/json", "{\"error\":{\"message\":\"x\"}}", IDEM_REFUSED},
-      {"x-own", "application/json", "{\"a\":1}", IDEM_STORED},
-      {"x-own", "text/event-stream", OPENAI "data: [DONE]\n\n", IDEM_STORED},
-      {"x-own", "text/event-stream", "event: error\ndata: x\n\ndata: [DONE]\n\n", IDEM_REFUSED},
-      {"x-own", "application/json", "\x1f\x9d\x90", IDEM_STORED},
-      {"x-own", "text/event-stream", "\x1f\x9d\x90", IDEM_REFUSED},
-      {"gzip, gzip", "application/json", "\x1f\x8b", IDEM_REFUSED},
-      {"gzip, x-own", "audio/mpeg", "\x1f\x8b", IDEM_REFUSED},
-  };
-  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
-    char headers[128];
-    struct idem_chunk chunk;
-    snprintf(headers, sizeof(headers), "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Encoding: %s\r\n\r\n",
-             samples[i].type, samples[i].coding);
-    struct idem_recording recording = recording_of(&chunk, headers, samples[i].body);
-    recording.encoded = true;
-    cr_expect_eq(stored_with(&recording), samples[i].wanted, "%s: %s", samples[i].coding, samples[i].body);
-  }
-}
-
-/* A document is believed by its framing then, a stream is not. */
-Test(store_answers, a_coding_whose_library_is_not_there_is_not_looked_into)
-{
-  fixture_has_no_libraries = true;
-  for (size_t i = 0; i < sizeof(coded) / sizeof(*coded); i++) {
-    cr_expect_eq(stored_in_coding(&coded[i], "text/event-stream", coded[i].stream), IDEM_REFUSED, "%s",
-                 coded[i].coding);
-    cr_expect_eq(stored_in_coding(&coded[i], "application/json", coded[i].error), IDEM_STORED, "%s",
-                 coded[i].coding);
+    cr_expect_eq(answer_commit(&recording), samples[i].wanted, "%s", samples[i].body);
   }
 }
 
@@ -878,203 +530,6 @@ Test(store_answers, a_judge_that_has_not_seen_all_of_the_body_does_not_judge_it)
   struct idem_recording recording = recording_of(&chunk, OK("application/json"), body);
   recording.judge = idem_judge_new(recording.headers, false);
   idem_judge_feed(recording.judge, (struct idem_span){"{\"a\":1}", 7});
-  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
+  cr_expect_eq(answer_commit(&recording), IDEM_REFUSED);
   idem_judge_free(recording.judge);
-}
-
-/* One frame with the header `name`: "x" and this payload. */
-static size_t add_frame(char *out, const char *name, const char *payload)
-{
-  size_t headers = 1 + strlen(name) + 1 + 2 + 1, total = 12 + headers + strlen(payload) + 4;
-  memset(out, 0, total);
-  out[2] = (char)(total >> 8), out[3] = (char)total, out[7] = (char)headers;
-  char *at = out + 12;
-  *at++ = (char)strlen(name);
-  memcpy(at, name, strlen(name));
-  at += strlen(name);
-  *at++ = 7, *at++ = 0, *at++ = 1, *at++ = 'x';
-  memcpy(at, payload, strlen(payload));
-  return total;
-}
-
-Test(store_answers, amazon_frames_are_whole_and_without_exception)
-{
-  char body[512];
-  struct idem_chunk chunk;
-  struct idem_recording recording = recording_of(&chunk, OK("application/vnd.amazon.eventstream"), "");
-  size_t len = add_frame(body, ":event-type", "{}");
-  len += add_frame(body + len, ":event-type", "{\"usage\":{\"inputTokens\":3,\"outputTokens\":4}}");
-  recording.body = (struct idem_span){body, len};
-  chunk.len = (uint32_t)len;
-  cr_expect_eq(stored_with(&recording), IDEM_STORED);
-  cr_expect_eq(usage.input, 3);
-  cr_expect_eq(usage.output, 4);
-  recording.body.len = chunk.len = (uint32_t)len - 1;
-  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
-  len += add_frame(body + len, ":exception-type", "{}");
-  recording.body.len = chunk.len = (uint32_t)len;
-  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
-}
-
-/* InvokeModel has the model's own events in base64. */
-Test(store_answers, what_amazon_frames_carry_is_read)
-{
-#define CHUNK(base64) "{\"bytes\":\"" base64 "\"}"
-  static const char start[] =
-      CHUNK("eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnsidXNhZ2UiOnsiaW5wdXRfdG9rZW5zIjozfX19");
-  static const char delta[] = CHUNK("eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSJ9");
-  static const char failure[] =
-      CHUNK("eyJ0eXBlIjoiZXJyb3IiLCJlcnJvciI6eyJ0eXBlIjoib3ZlcmxvYWRlZF9lcnJvciJ9fQ==");
-  static const char stop[] =
-      CHUNK("eyJ0eXBlIjoibWVzc2FnZV9zdG9wIiwiYW1hem9uLWJlZHJvY2staW52b2NhdGlvbk1ldHJpY3MiOnsiaW5wdXRUb2tlbkNv"
-            "dW50IjozLCJjYWNoZVJlYWRJbnB1dFRva2VuQ291bnQiOjEwLCJvdXRwdXRUb2tlbkNvdW50Ijo3fX0=");
-  static const char other_model[] =
-      CHUNK("eyJvdXRwdXRUZXh0IjoiaGkiLCJhbWF6b24tYmVkcm9jay1pbnZvY2F0aW9uTWV0cmljcyI6eyJpbnB1dFRva2VuQ291bnQi"
-            "OjUsIm91dHB1dFRva2VuQ291bnQiOjl9fQ==");
-  static const struct {
-    const char *frames[3];
-    int verdict;
-  } streams[] = {{{start, delta, stop}, IDEM_STORED},
-                 {{start, delta, failure}, IDEM_REFUSED},
-                 {{start, delta, delta}, IDEM_REFUSED},
-                 {{other_model, delta, other_model}, IDEM_STORED},
-                 {{CHUNK("eyJ9"), CHUNK("?"), "{\"bytes\":7}"}, IDEM_STORED}};
-  for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++) {
-    char body[1024];
-    size_t len = 0;
-    struct idem_chunk chunk;
-    struct idem_recording recording = recording_of(&chunk, OK("application/vnd.amazon.eventstream"), "");
-    for (size_t j = 0; j < 3; j++)
-      len += add_frame(body + len, ":event-type", streams[i].frames[j]);
-    recording.body = (struct idem_span){body, len};
-    chunk.len = (uint32_t)len;
-    usage = (struct idem_usage){-1, -1};
-    cr_expect_eq(stored_with(&recording), streams[i].verdict, "%zu", i);
-    if (i == 0)
-      cr_expect(usage.input == 13 && usage.output == 7, "%d, %d", (int)usage.input, (int)usage.output);
-    if (i == 3)
-      cr_expect(usage.input == 5 && usage.output == 9, "%d, %d", (int)usage.input, (int)usage.output);
-  }
-}
-
-Test(store_answers, what_may_not_be_kept_is_not)
-{
-  struct idem_chunk chunk;
-  struct idem_recording token = recording_of(
-      &chunk, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: private, No-Store\r\n\r\n",
-      "{\"access_token\":\"t\"}");
-  cr_expect_eq(stored_with(&token), IDEM_REFUSED);
-  fixture_rule(&fixture, "ignore_cache_control=on");
-  cr_expect_eq(stored_with(&token), IDEM_STORED);
-}
-
-Test(store_answers, a_202_is_a_job_unless_the_rule_names_it)
-{
-  struct idem_chunk chunk;
-  struct idem_recording recording = recording_of(&chunk, "HTTP/1.1 202 Accepted\r\n\r\n", "ok");
-  recording.status = 202;
-  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
-  fixture_rule(&fixture, "status=200,202");
-  cr_expect_eq(stored_with(&recording), IDEM_STORED);
-}
-
-Test(store_answers, what_was_cut_short_is_kept_unless_the_rule_minds)
-{
-  static const struct sample samples[] = {
-      {OK("application/json"),
-       "{\"choices\":[{\"finish_reason\":\"length\"},{\"finish_reason\":\"length\"}]}"},
-      {OK("application/json"), "{\"content\":[{}],\"stop_reason\":\"max_tokens\"}"},
-      {OK("application/json"), "{\"candidates\":[{\"finishReason\":\"MAX_TOKENS\"}]}"},
-      {OK("application/json"), "{\"status\":\"incomplete\",\"output\":[{}]}"},
-      {OK("application/json"), "{\"done_reason\":\"length\",\"done\":true,\"response\":\"a\"}"},
-      {EVENTS, "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"max_tokens\"}}\n\n"
-               "data: {\"type\":\"message_stop\"}\n\n"},
-      {EVENTS, "data: {\"type\":\"response.incomplete\",\"response\":{\"status\":\"incomplete\"}}\n\n"},
-      {OK("application/json"), "{\"content\":[{}],\"stop_reason\":\"model_context_window_exceeded\"}"},
-      {OK("application/json"), "{\"incomplete_details\":{\"reason\":\"max_output_tokens\"},\"status\":"
-                               "\"incomplete\",\"output\":[{}]}"},
-  };
-  static const struct sample others[] = {
-      {OK("application/json"), "{\"choices\":[{\"finish_reason\":\"length\"},{\"finish_reason\":\"stop\"}]}"},
-      {OK("application/json"), "{\"choices\":[{}]}"},
-      {OK("application/json"),
-       "{\"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"content_filter\"},\"output\":[{}]}"},
-  };
-  ALL_ARE(samples, IDEM_STORED);
-  fixture_rule(&fixture, "truncated=live");
-  ALL_ARE(samples, IDEM_REFUSED);
-  ALL_ARE(others, IDEM_STORED);
-}
-
-Test(store_answers, the_rule_says_which_status_is_an_answer)
-{
-  struct idem_chunk chunk;
-  struct idem_recording recording = recording_of(&chunk, "HTTP/1.1 404 Not Found\r\n\r\n", "no");
-  recording.status = 404;
-  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
-  fixture_rule(&fixture, "status=200,404");
-  cr_expect_eq(stored_with(&recording), IDEM_STORED);
-}
-
-Test(store_answers, larger_than_max_body_is_refused)
-{
-  fixture_rule(&fixture, "max_body=10");
-  cr_expect_eq(stored(OK("text/plain"), "0123456789"), IDEM_STORED);
-  cr_expect_eq(stored(OK("text/plain"), "0123456789a"), IDEM_REFUSED);
-}
-
-Test(store_answers, tokens_are_read_in_every_providers_words)
-{
-  static const struct {
-    const char *headers, *body;
-    int64_t input, output;
-  } samples[] = {
-      {OK("application/json"), "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}", 1, 2},
-      {OK("application/json"), "{\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}", 7, -1},
-      {OK("application/json"),
-       "{\"usage\":{\"input_tokens\":1,\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":100,"
-       "\"output_tokens\":2}}",
-       111, 2},
-      {OK("application/json"),
-       "{\"usageMetadata\":{\"promptTokenCount\":1,\"candidatesTokenCount\":2,\"thoughtsTokenCount\":30}}", 1,
-       32},
-      {OK("application/json"), "{\"prompt_eval_count\":1,\"eval_count\":2}", 1, 2},
-      {OK("application/json"), "{\"usage\":{\"inputTokens\":1,\"outputTokens\":2}}", 1, 2},
-      {OK("application/json"), "{\"meta\":{\"tokens\":{\"input_tokens\":1,\"output_tokens\":2}}}", 1, 2},
-      /* OpenAI's count has the cached tokens in it, whatever a gateway says beside it; Bedrock's has not. */
-      {OK("application/json"),
-       "{\"usage\":{\"prompt_tokens\":100,\"cache_read_input_tokens\":90,\"prompt_tokens_details\":{"
-       "\"cached_tokens\":90},\"completion_tokens\":2}}",
-       100, 2},
-      {OK("application/json"),
-       "{\"usage\":{\"input_tokens\":100,\"input_tokens_details\":{\"cached_tokens\":90},\"output_tokens\":2}"
-       "}",
-       100, 2},
-      {OK("application/json"),
-       "{\"usage\":{\"inputTokens\":1,\"cacheReadInputTokens\":10,\"cacheWriteInputTokens\":100,"
-       "\"outputTokens\":2}}",
-       111, 2},
-      {OK("application/json"), "{\"a\":1}", -1, -1},
-      {EVENTS,
-       "data: {\"usage\":null}\n\ndata: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: "
-       "[DONE]\n\n",
-       1, 2},
-      {EVENTS,
-       "data: "
-       "{\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n"
-       "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":9}}\n\ndata: "
-       "{\"type\":\"message_stop\"}\n\n",
-       5, 9},
-      {EVENTS,
-       "data: "
-       "{\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}}"
-       "\n\n",
-       3, 4},
-      {LINES, "{\"done\":true,\"prompt_eval_count\":3,\"eval_count\":4}\n", 3, 4},
-  };
-  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
-    cr_assert_eq(stored(samples[i].headers, samples[i].body), IDEM_STORED, "%s", samples[i].body);
-    cr_expect_eq(usage.input, samples[i].input, "%s: %ld", samples[i].body, usage.input);
-    cr_expect_eq(usage.output, samples[i].output, "%s: %ld", samples[i].body, usage.output);
-  }
 }
