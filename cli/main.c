@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Words that are no commands first. The overview goes to standard output if it was asked for, to standard error if
- * something else should have been. */
+/* Words that are no commands first. The overview goes to standard output if it was asked for, to standard
+ * error if something else should have been. */
 static int dispatch(int argc, char **argv)
 {
   const char *word = argv[1];

@@ -2,10 +2,11 @@
 /*
  * allocator: the program's own memory functions, for the objects that are opened late.
  *
- * They are opened with RTLD_DEEPBIND, so that a host's OpenSSL does not capture theirs; but then libc's malloc() would come before
- * the one that the program has (jemalloc, mimalloc, tcmalloc: preloaded, or in the program itself), and libc itself uses the
- * program's: what strdup() returns would be freed by another allocator than it came from. So each of these objects exports the
- * functions that it and its libraries use, before libc's, and they call the first ones that the program has.
+ * They are opened with RTLD_DEEPBIND, so that a host's OpenSSL does not capture theirs; but then libc's
+ * malloc() would come before the one that the program has (jemalloc, mimalloc, tcmalloc: preloaded, or in the
+ * program itself), and libc itself uses the program's: what strdup() returns would be freed by another
+ * allocator than it came from. So each of these objects exports the functions that it and its libraries use,
+ * before libc's, and they call the first ones that the program has.
  *
  * It is linked into these objects alone. In the front or in the command it would call itself.
  */
@@ -37,7 +38,8 @@ static struct {
   MEMBER(free, void, (void *), ())
 } host;
 
-/* RTLD_DEFAULT would begin with the object that asks. While the object is loaded no other thread can come here. */
+/* RTLD_DEFAULT would begin with the object that asks. While the object is loaded no other
+ * thread can come here. */
 static __attribute__((constructor)) void find_host(void)
 {
   void *program = dlopen(NULL, RTLD_LAZY);

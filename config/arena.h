@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that lives and dies with one config: many small pieces, one release, so that no path out has to know what was
- * allocated before it.
+ * Memory that lives and dies with one config: many small pieces, one release, so that no path out has to know
+ * what was allocated before it.
  *
  *     struct idem_arena arena = {0};
  *     char *copy = idem_arena_copy(&arena, text, len);         NULL: no memory

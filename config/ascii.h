@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes as ASCII, whatever the app's locale is: hosts, methods and header names are compared by protocol, and toupper()
- * of a Turkish locale would not find "POST". All of it is inline, for a match runs on every transfer.
+ * Bytes as ASCII, whatever the app's locale is: hosts, methods and header names are compared by protocol, and
+ * toupper() of a Turkish locale would not find "POST". All of it is inline, for a match runs on every
+ * transfer.
  */
 #ifndef IDEMSHIM_ASCII_H
 #define IDEMSHIM_ASCII_H

@@ -89,8 +89,8 @@ int idem_builtin_add(struct idem_draft *draft)
   return result;
 }
 
-/* True if one of these hosts is this one, or a glob that it fits. A host with a port is another one than all ports of
- * it, so port 0 fits only those without. */
+/* True if one of these hosts is this one, or a glob that it fits. A host with a port is another one than all
+ * ports of it, so port 0 fits only those without. */
 static bool has_host(const char *hosts, const char *host, size_t host_len, uint16_t port)
 {
   char glob[64];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names of strtol() and scanf() as C17 has them. Since glibc 2.38 _GNU_SOURCE gives those of C23 under names of
- * their own, with which an object that was built on a new system is not loaded on an old one. The Makefile puts this
- * before every file of the two objects, so they begin with the one word on machines that they are not for.
+ * The names of strtol() and scanf() as C17 has them. Since glibc 2.38 _GNU_SOURCE gives those of C23 under
+ * names of their own, with which an object that was built on a new system is not loaded on an old one. The
+ * Makefile puts this before every file of the two objects, so they begin with the one word on machines that
+ * they are not for.
  */
 #ifndef IDEMSHIM_C17_NAMES_H
 #define IDEMSHIM_C17_NAMES_H

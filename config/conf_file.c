@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Line by line, with libc alone: this runs in the middle of an app. What systemd or a shell would read otherwise than it
- * stands there (a backslash, a quote within a value) is a mistake rather than a surprise. */
+/* Line by line, with libc alone: this runs in the middle of an app. What systemd or a shell would read
+ * otherwise than it stands there (a backslash, a quote within a value) is a mistake rather than a
+ * surprise. */
 #include "config/conf_file.h"
 
 #include "config/file.h"

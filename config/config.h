@@ -2,9 +2,9 @@
 /*
  * config: what the user asked for.
  *
- * Reads the environment (IDEMSHIM_*), parses the rule grammar and answers one question: does a rule want this call, and
- * how is it to be treated? It needs libc alone and knows nothing of curl, of stores or of who calls it, so both libraries
- * and the command read the same words in the same way.
+ * Reads the environment (IDEMSHIM_*), parses the rule grammar and answers one question: does a rule want this
+ * call, and how is it to be treated? It needs libc alone and knows nothing of curl, of stores or of who calls
+ * it, so both libraries and the command read the same words in the same way.
  *
  *     struct idem_config config;
  *     struct idem_error error;
@@ -14,8 +14,9 @@
  *     ...
  *     idem_config_release(&config);
  *
- * A loaded config is immutable, so any number of threads may match against it. A mistake is one message that names
- * variable, rule, field and column; nothing is half loaded. Fields and variables are rows of fields.def and variables.def.
+ * A loaded config is immutable, so any number of threads may match against it. A mistake is one message that
+ * names variable, rule, field and column; nothing is half loaded. Fields and variables are rows of fields.def
+ * and variables.def.
  */
 #ifndef IDEMSHIM_CONFIG_H
 #define IDEMSHIM_CONFIG_H
@@ -136,8 +137,8 @@ struct idem_rule {
   enum idem_pace pace;
   bool mark;
   struct idem_words redact; /* RFC 6901 pointers to what a tape does not keep of a request */
-  uint64_t max_body,
-      max_answer; /* bytes of a request and of an answer; larger ones pass live and are not stored */
+  /* Bytes of a request and of an answer; larger ones pass live and are not stored. */
+  uint64_t max_body, max_answer;
   enum idem_truncated truncated;
   enum idem_usage_told usage;
   enum idem_access access;
@@ -205,29 +206,31 @@ struct idem_config {
 };
 
 /*
- * Reads every IDEMSHIM_* variable through `get` (getenv, or a test's own table), and what that does not have from the
- * configuration files (config/conf_file.h), and fills `config`.
- * Returns 0, or -EINVAL / -ENOMEM / the errno of a rule file that cannot be read, with the message in
- * `error`; `config` is then empty, mode off, and needs no release. Allocates; call idem_config_release() for
- * what it filled.
+ * Reads every IDEMSHIM_* variable through `get` (getenv, or a test's own table), and what that does not have
+ * from the configuration files (config/conf_file.h), and fills `config`. Returns 0, or -EINVAL / -ENOMEM /
+ * the errno of a rule file that cannot be read, with the message in `error`; `config` is then empty, mode
+ * off, and needs no release. Allocates; call idem_config_release() for what it filled.
  */
 int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error);
 
 /*
- * The same for a replay, with what a tape has (tape_meets()): `rules`, that were in force when it was recorded, are taken in
- * the place of those of a configuration file and of the built-in ones, unless the environment gives some; `origins` come last in
- * any case. Of either only that is taken which says which calls are met, and how they are compared, for they are a stranger's;
- * with a mistake in them, nothing. Both may be NULL.
+ * The same for a replay, with what a tape has (tape_meets()): `rules`, that were in force when it was
+ * recorded, are taken in the place of those of a configuration file and of the built-in ones, unless the
+ * environment gives some; `origins` come last in any case. Of either only that is taken which says which
+ * calls are met, and how they are compared, for they are a stranger's; with a mistake in them, nothing. Both
+ * may be NULL.
  */
 int idem_config_load_replay(struct idem_config *config, char *(*get)(const char *name), const char *rules,
                             const char *origins, struct idem_error *error);
 
-/* The same for where the store is and how it is opened, so that a mistake in a rule keeps nobody from looking into it. */
+/* The same for where the store is and how it is opened, so that a mistake in a rule keeps nobody
+ * from looking into it. */
 int idem_config_load_store(struct idem_config *config, char *(*get)(const char *name),
                            struct idem_error *error);
 
-/* After a mistake: false unless the mode is replay, which must not let a call onto the network for that. `config` then has
- * no tape, and the rules that were given, or the built-in ones where they are the mistake. */
+/* After a mistake: false unless the mode is replay, which must not let a call onto the network for that.
+ * `config` then has no tape, and the rules that were given, or the built-in ones where they are the
+ * mistake. */
 bool idem_config_load_refusal(struct idem_config *config, char *(*get)(const char *name));
 void idem_config_release(struct idem_config *config);
 
@@ -250,8 +253,9 @@ const struct idem_origin *idem_config_origin(const struct idem_config *config,
 /* What config/answers.def says of the provider: the rule's, or the one that has the target's host. */
 enum idem_upstream_key idem_provider_key(const struct idem_rule *rule, const struct idem_target *target);
 
-/* True if each call to this path seems to make or move something of its own (a thread, an upload, a token, a job), and
- * the rule does not name it: it is neither built in, nor does its path= have that segment without a wildcard. */
+/* True if each call to this path seems to make or move something of its own (a thread, an upload, a token, a
+ * job), and the rule does not name it: it is neither built in, nor does its path= have that segment without a
+ * wildcard. */
 bool idem_rule_leaves(const struct idem_rule *rule, const struct idem_target *target);
 
 /* True if status (100-599) is in the rule's status= list. */

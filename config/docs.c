@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The words of both tables for people. They are apart from what parses, so that the linker leaves this text out of
- * libidemshim.so: it is mapped into every program.
+ * The words of both tables for people. They are apart from what parses, so that the linker leaves this text
+ * out of libidemshim.so: it is mapped into every program.
  */
 #include "config/config.h"
 

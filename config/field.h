@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A field is a named value of a type: of a rule (`fields.def`) or, as a variable of the environment, of the whole
- * configuration (`variables.def`). Both tables share one set of types, so that `ttl=` and `IDEMSHIM_TAPE_AGE` are read
- * by the same code and refused in the same words.
+ * A field is a named value of a type: of a rule (`fields.def`) or, as a variable of the environment, of the
+ * whole configuration (`variables.def`). Both tables share one set of types, so that `ttl=` and
+ * `IDEMSHIM_TAPE_AGE` are read by the same code and refused in the same words.
  *
  *     const struct idem_field *field = &idem_fields[IDEM_FIELD_ttl];
  *     field->parse(field, &value, rule);      0, or -EINVAL / -ENOMEM with the message set in value.place
  *     field->format(field, rule, &text);      what parse would read again
  *
- * A new field is a line in fields.def, a member of struct idem_rule and, if no type fits, a parser and a formatter.
- * Parsers allocate from the value's arena and own nothing.
+ * A new field is a line in fields.def, a member of struct idem_rule and, if no type fits, a parser and a
+ * formatter. Parsers allocate from the value's arena and own nothing.
  */
 #ifndef IDEMSHIM_FIELD_H
 #define IDEMSHIM_FIELD_H
@@ -52,7 +52,8 @@ int idem_rule_default(struct idem_rule *rule, struct idem_arena *arena, struct i
 int idem_rule_name_keying(struct idem_rule *rule, struct idem_arena *arena, struct idem_error *error);
 
 /* A host as a rule names it: a glob, with or without port; an IPv6 address in brackets where a port follows.
- * Gives it in lower case, without brackets, an address in its normal form; `*port` is 0 if none is written. */
+ * Gives it in lower case, without brackets, an address in its normal form; `*port` is 0 if none is
+ * written. */
 int idem_host_parse(const struct idem_value *value, char **host, uint16_t *port);
 
 #define IDEM_PARSER(type)                                                                                    \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of a rule's fields, and the types that hold one plain value: choices, durations, sizes, statuses. */
+/* The table of a rule's fields, and the types that hold one plain value: choices,
+ * durations, sizes, statuses. */
 #include "config/field.h"
 
 #include "config/ascii.h"

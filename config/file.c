@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opened without waiting, read up to what fstat() saw, closed. Not by stdio, which would allocate behind the app's back.
+ * Opened without waiting, read up to what fstat() saw, closed. Not by stdio, which would allocate behind the
+ * app's back.
  */
 #include "config/file.h"
 

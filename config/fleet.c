@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The URL of a fleet, from its left to its right. Each part is an idem_value of its own, so that a message has the column
- * and quotes this part alone: who may not see the password may well see the message.
+ * The URL of a fleet, from its left to its right. Each part is an idem_value of its own, so that a message
+ * has the column and quotes this part alone: who may not see the password may well see the message.
  */
 #include "config/fleet.h"
 

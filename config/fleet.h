@@ -11,8 +11,9 @@
  *     struct idem_fleet *fleet = config.fleet;                        NULL: there is none
  *     printf("%s\n", fleet->shown);                                   "redis://user:***@host:6379"
  *
- * USER, PASSWORD, PATH and values may have %XX. A mistake is told with its column, and never with what stands before the @.
- * The attributes have the names that ccache gave them, where it has them. Nothing is owned: the config's memory has all.
+ * USER, PASSWORD, PATH and values may have %XX. A mistake is told with its column, and never with what stands
+ * before the @. The attributes have the names that ccache gave them, where it has them. Nothing is owned: the
+ * config's memory has all.
  */
 #ifndef IDEMSHIM_CONFIG_FLEET_H
 #define IDEMSHIM_CONFIG_FLEET_H
@@ -56,7 +57,8 @@ struct idem_fleet {
   const char *shown; /* the URL for people: without what is secret */
 };
 
-/* 0, or -EINVAL, -ENOMEM or the errno of a file, with the message set. A file that others may read is refused. */
+/* 0, or -EINVAL, -ENOMEM or the errno of a file, with the message set. A file that
+ * others may read is refused. */
 struct idem_value;
 int idem_fleet_parse(const struct idem_value *value, struct idem_fleet **out);
 

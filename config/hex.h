@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes as digits, in lower case, as every tool prints digests. No printf: a call in a fleet writes some hundred.
+ * Bytes as digits, in lower case, as every tool prints digests. No printf: a call in a fleet writes some
+ * hundred.
  *
  *     char text[2 * sizeof(digest) + 1];
  *     idem_hex(digest, sizeof(digest), text);

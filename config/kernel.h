@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls without libc's names for them, which an old one lacks: glibc 2.33 gave fstat() and stat() new ones, so that
- * an older loader refuses a library that was built with it and uses them, and the headers of 2.31 do not know pidfd_open()
- * and close_range(). The kernel's struct stat is glibc's on the 64-bit machines that are supported.
+ * System calls without libc's names for them, which an old one lacks: glibc 2.33 gave fstat() and stat() new
+ * ones, so that an older loader refuses a library that was built with it and uses them, and the headers of
+ * 2.31 do not know pidfd_open() and close_range(). The kernel's struct stat is glibc's on the 64-bit machines
+ * that are supported.
  *
- *     if (idem_fstat(fd, &status) < 0) ...       0, or -1 with errno set, as libc's; ENOSYS where the kernel is older
+ *     if (idem_fstat(fd, &status) < 0) ...  0, or -1 with errno set, as libc's; ENOSYS where the kernel is older
  */
 #ifndef IDEMSHIM_KERNEL_H
 #define IDEMSHIM_KERNEL_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the environment and the configuration files to a config. Each variable is a field of struct idem_config
- * (variables.def) and is read by its type; here are the types that only variables have, and the order of the sources.
+ * From the environment and the configuration files to a config. Each variable is a field of struct
+ * idem_config (variables.def) and is read by its type; here are the types that only variables have, and the
+ * order of the sources.
  */
 #include "config/ascii.h"
 #include "config/conf_file.h"
@@ -19,8 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Bytes; and places, of which who gives a call up tries one after the other (store/call/handoff.c), with a system
- * call for each. */
+/* Bytes; and places, of which who gives a call up tries one after the other (store/call/handoff.c), with a
+ * system call for each. */
 #define SCOPE_MAX   ((size_t)256)
 #define RESCUES_MAX 1024u
 
@@ -346,7 +347,8 @@ static int read_files(struct loader *l)
   return result < 0 ? result : read_conf(l, path, false);
 }
 
-/* One that is not wanted has its default. An empty variable is an unset one: that is how a shell script takes one away, also from a file. */
+/* One that is not wanted has its default. An empty variable is an unset one: that is how a shell script takes
+ * one away, also from a file. */
 static int load_variable(struct loader *l, size_t number, bool wanted)
 {
   const struct idem_field *variable = &variables[number];

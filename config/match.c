@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The match that every transfer pays for. A host group holds the last eight literal bytes of its glob and the least
- * length; most hosts of most programs are refused by one xor. Only what passes is compared as a glob, and only then are
- * methods and paths looked at, in the order in which the rules were written.
+ * The match that every transfer pays for. A host group holds the last eight literal bytes of its glob and the
+ * least length; most hosts of most programs are refused by one xor. Only what passes is compared as a glob,
+ * and only then are methods and paths looked at, in the order in which the rules were written.
  */
 #include "config/match.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a call finds its rule. Rules that follow each other and have one host form a host group, which is looked at
- * first: a call that no rule is for costs a compare or two for each group (the last eight bytes of the host, its length,
- * the port) and, rarely, the glob. Every transfer of every program pays this, so it must stay that cheap.
+ * How a call finds its rule. Rules that follow each other and have one host form a host group, which is
+ * looked at first: a call that no rule is for costs a compare or two for each group (the last eight bytes of
+ * the host, its length, the port) and, rarely, the glob. Every transfer of every program pays this, so it
+ * must stay that cheap.
  *
  * idem_config_load() builds the groups once; idem_config_match() reads them without a lock.
  */

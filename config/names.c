@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables, searched from their top to their bottom. The headers of each call that is named come by here, so the
- * most usual ones stand first. */
+/* Tables, searched from their top to their bottom. The headers of each call that is named come by here, so
+ * the most usual ones stand first. */
 #include "config/names.h"
 
 #include "config/ascii.h"
@@ -142,8 +142,8 @@ static const struct entry words[] = {
     NAME("signature", CREDENTIAL),   NAME("token", CREDENTIAL),
 };
 
-/* Behind these, token and key of a query say a place in what is asked for, and not who asks: page_token, NextToken,
- * continuation-token, sortKey. In a header they say who asks: X-Back-End-Token, X-Sync-Key. */
+/* Behind these, token and key of a query say a place in what is asked for, and not who asks: page_token,
+ * NextToken, continuation-token, sortKey. In a header they say who asks: X-Back-End-Token, X-Sync-Key. */
 static const struct entry places[] = {
     NAME("continuation", PLAIN), NAME("cursor", PLAIN),     NAME("end", PLAIN),    NAME("next", PLAIN),
     NAME("page", PLAIN),         NAME("pagination", PLAIN), NAME("paging", PLAIN), NAME("partition", PLAIN),
@@ -152,7 +152,8 @@ static const struct entry places[] = {
     NAME("sync", PLAIN),
 };
 
-/* Parameters of a query that are credentials as they stand, without the strokes between their words; and so are the words themselves. */
+/* Parameters of a query that are credentials as they stand, without the strokes between their words; and so
+ * are the words themselves. */
 static const struct entry known_parameters[] = {
     NAME("subscriptionkey", KNOWN), NAME("xamzcredential", KNOWN), NAME("xamzsecuritytoken", KNOWN),
     NAME("xamzsignature", KNOWN),   NAME("xapikey", KNOWN),        NAME("xgoogapikey", KNOWN),

@@ -23,7 +23,8 @@ enum idem_name {
   IDEM_NAME_KNOWN,      /* a credential that everybody knows: Authorization */
   IDEM_NAME_CREDENTIAL, /* a credential by a word in it: X-Acme-Token */
   IDEM_NAME_SECRET,     /* redacted like a credential, and never counted: Sec-WebSocket-Key, X-CSRF-Token */
-  IDEM_NAME_SIGNED, /* X-Amz-Date and its like. Beside a signature that it is made with SECRET, else what it looks like */
+  /* X-Amz-Date and its like. Beside a signature that it is made with SECRET, else what it looks like. */
+  IDEM_NAME_SIGNED,
 };
 
 /* Is it a credential, whatever is done with it? */
@@ -32,7 +33,8 @@ enum idem_name {
 /* What a header of a request or of an answer is by its name. */
 enum idem_name idem_name_of_header(const char *name, size_t len);
 
-/* Of a name with %XX escapes: PLAIN, CREDENTIAL, or KNOWN for one that is nothing else wherever it stands: access_token. */
+/* Of a name with %XX escapes: PLAIN, CREDENTIAL, or KNOWN for one that is nothing else wherever it
+ * stands: access_token. */
 enum idem_name idem_name_of_parameter(const char *name, size_t len);
 
 /* KNOWN, or TRANSIENT: set by a load balancer or a bot shield, and renewed while a call is retried. */

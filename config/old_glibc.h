@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names that glibc 2.34 gave a new version when it moved libdl and libpthread into libc, bound by their first version,
- * which every later glibc has, too: so an object that was built on a new system is loaded on an old one.
+ * The names that glibc 2.34 gave a new version when it moved libdl and libpthread into libc, bound by their
+ * first version, which every later glibc has, too: so an object that was built on a new system is loaded on
+ * an old one.
  *
  *     #include "config/old_glibc.h"          in a file that uses one of them
  *
@@ -45,7 +46,8 @@
   X(pthread_getspecific, OLD_GLIBC_FIRST)                                                                    \
   X(pthread_key_delete, OLD_GLIBC_FIRST)
 
-/* An older one has them as they are, and a sanitizer puts functions of its own before these, by name alone. */
+/* An older one has them as they are, and a sanitizer puts functions of its own before
+ * these, by name alone. */
 #if __GLIBC_PREREQ(2, 34) && !defined(IDEM_SANITIZED)
 #define OLD_GLIBC_BIND(name, version) __asm__(".symver " #name "," #name "@" version);
 OLD_GLIBC_FRONT(OLD_GLIBC_BIND)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * origin: a server as a URL begins with it, for a replay whose calls go to another one than the recorded calls did.
+ * origin: a server as a URL begins with it, for a replay whose calls go to another one than the recorded
+ * calls did.
  *
  *     struct idem_origin origin;
  *     if (idem_origin_parse("https://Prod.example", 20, &origin))

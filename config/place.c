@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages about the user's text. They are put together from fixed pieces into a fixed buffer: no heap, and no locale, in
- * which a column would be written with a comma.
+ * Messages about the user's text. They are put together from fixed pieces into a fixed buffer: no heap, and
+ * no locale, in which a column would be written with a comma.
  */
 #include "config/place.h"
 

@@ -7,7 +7,8 @@
  *
  *     return idem_place_fail(&place, "unknown field %s%s", IDEM_QUOTE(name, len), IDEM_SUGGEST(words, name, len));
  *
- * What the user wrote is quoted, cut and escaped, since it may hold anything and the message is one line of a log.
+ * What the user wrote is quoted, cut and escaped, since it may hold anything and the message is one line of a
+ * log.
  */
 #ifndef IDEMSHIM_PLACE_H
 #define IDEMSHIM_PLACE_H

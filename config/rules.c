@@ -254,7 +254,8 @@ int idem_rules_parse(struct idem_draft *draft, const struct idem_rules_text *tex
   return result;
 }
 
-/* Those that are built in have their built-in rules; each other one the default treatment. Numbered, so that a message can say which one is wrong. */
+/* Those that are built in have their built-in rules; each other one the default treatment. Numbered, so that
+ * a message can say which one is wrong. */
 int idem_hosts_parse(struct idem_draft *draft, const char *origin, const char *hosts)
 {
   struct idem_value list = {

@@ -53,8 +53,8 @@ int idem_hosts_parse(struct idem_draft *draft, const char *origin, const char *h
 /* The LLM hosts that we know. */
 int idem_builtin_add(struct idem_draft *draft);
 
-/* The built-in rules of a host that is built in, under the name and port that it is written with. 1: they were added, 0:
- * it is not built in. */
+/* The built-in rules of a host that is built in, under the name and port that it is written with. 1: they
+ * were added, 0: it is not built in. */
 int idem_builtin_add_host(struct idem_draft *draft, const struct idem_value *host, const char *origin);
 
 #endif

@@ -22,8 +22,9 @@ static bool put_path(char path[PATH_MAX], const char *base, size_t len, const ch
   return snprintf(path, PATH_MAX, "%.*s%s", (int)len, base, rest) < PATH_MAX;
 }
 
-/* The effective user's own, or one of root's in which he may make files, as a volume of a container is. Of what is not
- * there yet, the directory that it would be made in is looked at, and one of root's counts: making it will tell. */
+/* The effective user's own, or one of root's in which he may make files, as a volume of a container is. Of
+ * what is not there yet, the directory that it would be made in is looked at, and one of root's counts:
+ * making it will tell. */
 static bool is_own(const char *dir)
 {
   char path[PATH_MAX];

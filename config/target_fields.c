@@ -311,8 +311,8 @@ static uint64_t *part_of(struct idem_budget *budget, const struct part *part)
   return (uint64_t *)((char *)budget + part->offset);
 }
 
-/* "calls:200", "calls:200,tokens:2M/run", "usd:0.50". The /run at the end changes nothing: a budget is a run's in any
- * case. Each of them stands there at most once. */
+/* "calls:200", "calls:200,tokens:2M/run", "usd:0.50". The /run at the end changes nothing: a budget is a
+ * run's in any case. Each of them stands there at most once. */
 int idem_parse_field_budget(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   static const char expected[] = "calls:N, tokens:N, usd:N, several with commas between them, or none",

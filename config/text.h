@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text put together piece by piece, without a heap and without the app's locale. If the buffer is too small, `len` goes
- * on counting, as snprintf does, so that the same code measures first and writes then.
+ * Text put together piece by piece, without a heap and without the app's locale. If the buffer is too small,
+ * `len` goes on counting, as snprintf does, so that the same code measures first and writes then.
  *
  *     char out[64];
  *     struct idem_text text = {.out = out, .size = sizeof out};

@@ -6,9 +6,9 @@
  *     ...
  *     running = idem_thread_start(run);            nobody waits for its end
  *
- * No signal of the app's is taken by it. libc takes the static variables of a thread (`__thread`), the app's and its libraries',
- * from the thread's stack, and tells nobody but the C++ and Rust runtimes how large they are: with few enough to spare the
- * thread is not made, or dies. So it has its stack beside them.
+ * No signal of the app's is taken by it. libc takes the static variables of a thread (`__thread`), the app's
+ * and its libraries', from the thread's stack, and tells nobody but the C++ and Rust runtimes how large they
+ * are: with few enough to spare the thread is not made, or dies. So it has its stack beside them.
  */
 #ifndef IDEMSHIM_CONFIG_THREAD_H
 #define IDEMSHIM_CONFIG_THREAD_H

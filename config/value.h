@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One value that the user wrote, with the place where it stands, and what values are made of: words, choices, lists.
- * It carries its own error and arena, so that a parser needs nothing else to refuse it in full:
+ * One value that the user wrote, with the place where it stands, and what values are made of: words, choices,
+ * lists. It carries its own error and arena, so that a parser needs nothing else to refuse it in full:
  *
  *     if (!idem_value_is(value, "off") && idem_parse_duration(value->data, value->len, &ms) < 0)
  *       return idem_value_refuse(value, "a duration, or off", "");
  *                        "IDEMSHIM_RULES: rule 2, field rescue, column 34: expected a duration, or off, not "soon""
  *
- * Parsers return 0, or -EINVAL / -ENOMEM with the message set. What they allocate comes from the value's arena.
+ * Parsers return 0, or -EINVAL / -ENOMEM with the message set. What they allocate comes from the value's
+ * arena.
  */
 #ifndef IDEMSHIM_VALUE_H
 #define IDEMSHIM_VALUE_H
@@ -33,7 +34,8 @@ bool idem_value_is(const struct idem_value *value, const char *word);
 /* The part from `first` to before `end`, with its own column. */
 struct idem_value idem_value_part(const struct idem_value *value, size_t first, size_t end);
 
-/* The next item of a,b,c from byte `*at` on, which begins with 0; false after the last. An empty list has one empty item. */
+/* The next item of a,b,c from byte `*at` on, which begins with 0; false after the last. An empty
+ * list has one empty item. */
 bool idem_value_item(const struct idem_value *list, size_t *at, struct idem_value *item);
 
 /* "expected `what`, not "...""; `hint` is what to do instead, or "". */

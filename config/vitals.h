@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vitals: what libidemshim.so lets `idemshim doctor PID` see of the process that it is in. It lies in the library's own
- * data, and the doctor reads it through /proc/PID/mem: it looks for the magic in the writable pages of the library.
+ * vitals: what libidemshim.so lets `idemshim doctor PID` see of the process that it is in. It lies in the
+ * library's own data, and the doctor reads it through /proc/PID/mem: it looks for the magic in the writable
+ * pages of the library.
  *
  *     read the pages of /proc/PID/maps that are of libidemshim.so and writable
  *     at = memmem(pages, size, IDEM_VITALS_MAGIC, sizeof(IDEM_VITALS_MAGIC));
  *     if (size, config_size and version are ours)
  *       read what config points to
  *
- * A process tells the truth of itself that way, which its environment does not: daemons write over theirs, change user,
- * and open the store as somebody else. Nothing is written to a file or sent to anybody, and who may not trace the process
- * sees nothing. Any thread writes, without a lock: a text may be seen half written, and has an end all the same.
+ * A process tells the truth of itself that way, which its environment does not: daemons write over theirs,
+ * change user, and open the store as somebody else. Nothing is written to a file or sent to anybody, and who
+ * may not trace the process sees nothing. Any thread writes, without a lock: a text may be seen half written,
+ * and has an end all the same.
  */
 #ifndef IDEMSHIM_CONFIG_VITALS_H
 #define IDEMSHIM_CONFIG_VITALS_H

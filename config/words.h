@@ -2,7 +2,7 @@
 /*
  * A word beside a number, for lines that people read:
  *
- *     printf("removed %s %s\n", cli_count(text, n), idem_word(n, "answer", "answers"));     "removed 1 answer"
+ *     printf("removed %s %s\n", cli_count(text, n), idem_word(n, "answer", "answers"));    "removed 1 answer"
  */
 #ifndef IDEMSHIM_WORDS_H
 #define IDEMSHIM_WORDS_H

@@ -43,9 +43,9 @@ bool away_has_waited(const struct idem_fleet *where, const struct link *link)
   return link->waited_us >= (int64_t)ms * 500;
 }
 
-/* `count` of them, one after the other. Those that were asking already when it went away add nothing to how long it is left
- * alone. One silence may be a slow moment of the server; what refuses, or says something that is no reply, will do so again, and
- * is left alone at once. */
+/* `count` of them, one after the other. Those that were asking already when it went away add nothing to how
+ * long it is left alone. One silence may be a slow moment of the server; what refuses, or says something that
+ * is no reply, will do so again, and is left alone at once. */
 void away_note_failure(struct idem_fleet_shared *shared, struct idem_fleet_away *away, int code,
                        enum leave leave, unsigned count)
 {
@@ -60,8 +60,8 @@ void away_note_failure(struct idem_fleet_shared *shared, struct idem_fleet_away 
     atomic_fetch_add(&shared->changes, 1);
 }
 
-/* Who is no cluster has one server, whichever it is now. Those of a cluster have the place that their address has got, for each
- * process numbers them as it comes to know them. */
+/* Who is no cluster has one server, whichever it is now. Those of a cluster have the place that their address
+ * has got, for each process numbers them as it comes to know them. */
 struct idem_fleet_away *away_of(struct idem_fleet_client *client, int node)
 {
   struct idem_fleet_away *away = client->shared->away;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * away: whether a server is worth asking, as all processes of the machine know it (client.h says when it is left alone).
+ * away: whether a server is worth asking, as all processes of the machine know it (client.h says when it is
+ * left alone).
  *
  *     struct idem_fleet_away *away = away_of(client, node);
  *     enum leave leave = away_may_ask(away);                        // LEAVE_NO: nobody is asked

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check: whether a fleet is set up so that it can do what it is for; for the command, which has no other thread.
+ * check: whether a fleet is set up so that it can do what it is for; for the command, which has no other
+ * thread.
  *
  *     check_fleet(client, tell, arg);           // tell(arg, IDEM_FLEET_GOOD, "round trip", "180 us")
  */

@@ -122,8 +122,8 @@ static bool has_moved(const struct reply *reply)
          (reply_begins(reply, "MOVED ") || reply_begins(reply, "ASK ") || reply_begins(reply, "TRYAGAIN"));
 }
 
-/* What an error of the first one leads to comes without the second. A value that has moved in between is asked for
- * by itself. */
+/* What an error of the first one leads to comes without the second. A value that has moved in between
+ * is asked for by itself. */
 static int send_and_read_both(const struct asking *asking, struct link *link, struct reply **out)
 {
   const struct link_word get[] = {{"GET", 3}, LINK_TEXT(asking->fetch)};
@@ -237,8 +237,8 @@ static bool is_on_its_way(const struct asking *asking, const struct reply *reply
   return true;
 }
 
-/* Where the key is, and where the servers say that it is. One that has gone is asked for elsewhere once; so is one of a cluster
- * that is known to be away, which costs nothing. */
+/* Where the key is, and where the servers say that it is. One that has gone is asked for elsewhere once; so
+ * is one of a cluster that is known to be away, which costs nothing. */
 static int ask_around(struct asking *asking, struct reply **out)
 {
   /* So many servers are asked at most: they may send us round in a circle. */
@@ -260,7 +260,8 @@ static int ask_around(struct asking *asking, struct reply **out)
     asking->once = false;
     bool goes_on = has_others && node >= 0 && (failed ? !lost++ : is_cluster && !leave && hop < 2) &&
                    link_clock_us() < asking->until_us;
-    /* A master that has gone is no news before its sentinels know no other; its silence is the first of two if nobody answers. */
+    /* A master that has gone is no news before its sentinels know no other; its silence is the first of
+     * two if nobody answers. */
     bool is_news = is_cluster || !goes_on;
     count += failed && !asking->starved && (is_news || rc == -ETIMEDOUT);
     if (failed && is_news && count) {

@@ -2,17 +2,18 @@
 /*
  * client: who is asked, by which connection, and whether it is worth asking at all.
  *
- *     rc = client_run(client, &limit, key, LINK_WORDS({"sent", 4}, ...), &reply);   // the script, on the keys of `key`
+ *     rc = client_run(client, &limit, key, LINK_WORDS({"sent", 4}, ...), &reply);  // on the keys of `key`
  *     rc = client_command(client, &limit, name, LINK_WORDS({"GET", 3}, ...), &reply);  // any other command
  *
- * Connections are kept, four at most and four for those that wait at the server, and each is one thread's while it is used: who
- * finds none free waits a moment. One that was made by another process (a
- * parent before a fork) is closed here without a word, and the parent goes on with its own. Which one is free is told by a
+ * Connections are kept, four at most and four for those that wait at the server, and each is one thread's
+ * while it is used: who finds none free waits a moment. One that was made by another process (a parent before
+ * a fork) is closed here without a word, and the parent goes on with its own. Which one is free is told by a
  * number that is compared and swapped, so that no fork leaves a lock behind.
  *
- * Whether the fleet is there is known to all processes of the machine: one that refuses is left alone at once, one that is
- * silent after the second time, for a second that doubles up to 30; then one asker finds out for all. Who meets a silence asks
- * once more, if its limit lets it; and who could not wait for half of the shortest limit has met none.
+ * Whether the fleet is there is known to all processes of the machine: one that refuses is left alone at
+ * once, one that is silent after the second time, for a second that doubles up to 30; then one asker finds
+ * out for all. Who meets a silence asks once more, if its limit lets it; and who could not wait for half of
+ * the shortest limit has met none.
  */
 #ifndef IDEMSHIM_FLEET_CLIENT_H
 #define IDEMSHIM_FLEET_CLIENT_H
@@ -45,8 +46,8 @@ struct idem_fleet_client {
   char identity[IDEM_FLEET_IDENTITY]; /* "": not known yet */
   char sha[41];                       /* of the script */
   struct client_slot slot[CLIENT_LINKS];
-  struct client_slot
-      watch[CLIENT_WATCHES];   /* for what the server thinks about: it keeps nobody else's waiting */
+  /* For what the server thinks about: it keeps nobody else's waiting. */
+  struct client_slot watch[CLIENT_WATCHES];
   struct client_slot renewing; /* its replies are read at the next turn */
   /* By generation modulo their number: what the last reply has said; and in order, whose replies are awaited.
    * Both are of whoever has taken `renewing`. */
@@ -69,8 +70,8 @@ struct client_keys {
 };
 void client_keys(const struct idem_fleet_client *client, const uint8_t *key, struct client_keys *keys);
 
-/* A run of the script with these words behind it, of which there are so many at most together. They point to what they were
- * made of: `keys` and the caller's have to stay until the command is sent. */
+/* A run of the script with these words behind it, of which there are so many at most together. They point to
+ * what they were made of: `keys` and the caller's have to stay until the command is sent. */
 enum { CLIENT_WORDS = 24 };
 size_t client_compose(const struct idem_fleet_client *client, const struct client_keys *keys,
                       const struct link_word *words, size_t count, struct link_word out[CLIENT_WORDS]);
@@ -84,8 +85,9 @@ int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const 
  * failure it is told to all processes: a fleet that cannot keep what it promises is one that is away. */
 int client_run_replicated(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
                           const struct link_word *words, size_t count, unsigned replicas, struct reply **out);
-/* And the value of the answer's key as it is right after that, in the same round trip: through the script it would be copied several
- * times. `*answer` is the caller's, too; NULL: it has to be asked for, since the server was found by detours. */
+/* And the value of the answer's key as it is right after that, in the same round trip: through the script it
+ * would be copied several times. `*answer` is the caller's, too; NULL: it has to be asked for, since the
+ * server was found by detours. */
 int client_run_and_get(struct idem_fleet_client *client, idem_fleet_limit *limit,
                        const struct client_keys *keys, const struct link_word *words, size_t count,
                        struct reply **out, struct reply **answer);

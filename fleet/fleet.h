@@ -2,27 +2,28 @@
 /*
  * fleet: one operation's claim and answer in a Redis that many machines share.
  *
- *     rc = api->claim(fleet, &limit, &claim);                   // whose is it?
+ *     rc = api->claim(fleet, &limit, &claim);                // whose is it?
  *     switch (claim.verdict) {
  *     case IDEM_FLEET_ANSWER: keep(claim.record, claim.record_len);  api->answer_free(&claim);  break;
  *     case IDEM_FLEET_OWNED:
- *       if (api->sent(fleet, &limit, &claim.fence, 0) == 1)     // before the first byte; 0: it must not be sent
+ *       if (api->sent(fleet, &limit, &claim.fence, 0) == 1)  // before the first byte; 0: it must not be sent
  *         result = send_live();
- *       api->renew(fleet, &claim.fence);                        // now and then; never waits
- *       rc = api->commit(fleet, &limit, &claim.fence, record, len, ttl_ms, keep_ms);   // 1: stored, 0: superseded
+ *       api->renew(fleet, &claim.fence);                     // now and then; never waits
+ *       rc = api->commit(fleet, &limit, &claim.fence, record, len, ttl_ms, keep_ms);  // 1: stored, 0: superseded
  *       break;
  *     case IDEM_FLEET_BUSY: api->follow(fleet, key, 200, &after, take, arg);      // then claim again
  *     }
  *
- * A claim is a lease in time of the server, and a fence: a generation that grows with each owner, and a nonce. A lease that
- * ends before `sent` is free again; after it the operation is in doubt. The fence is looked at before the first byte goes out
- * and when the answer is stored, so that whoever was passed over neither sends nor overwrites. Every step may be repeated: one
- * whose reply was lost is found done.
+ * A claim is a lease in time of the server, and a fence: a generation that grows with each owner, and a
+ * nonce. A lease that ends before `sent` is free again; after it the operation is in doubt. The fence is
+ * looked at before the first byte goes out and when the answer is stored, so that whoever was passed over
+ * neither sends nor overwrites. Every step may be repeated: one whose reply was lost is found done.
  *
- * Functions return 0 or what is said, or -errno: the fleet cannot be asked, and the machine works alone. -EAGAIN: it was not
- * asked, since it was away a moment ago (`shared` says so to all processes), or no connection is free. None waits longer than
- * the URL's limits, or than what is left in `limit`. All but open and close may be called from any thread. They make no
- * thread, no lock that a fork could break, and no signal.
+ * Functions return 0 or what is said, or -errno: the fleet cannot be asked, and the machine works alone.
+ * -EAGAIN: it was not asked, since it was away a moment ago (`shared` says so to all processes), or no
+ * connection is free. None waits longer than the URL's limits, or than what is left in `limit`. All but open
+ * and close may be called from any thread. They make no thread, no lock that a fork could break, and no
+ * signal.
  *
  * What comes back is not to be trusted: lengths and numbers are checked here, and a record by who keeps it.
  */
@@ -38,7 +39,8 @@
  * identity with its NUL. */
 enum { IDEM_FLEET_KEY = 32, IDEM_FLEET_OWNER = 32, IDEM_FLEET_IDENTITY = 160 };
 
-/* Of a page that all processes of the machine share; zeros to begin with. The servers of a cluster go away one by one. */
+/* Of a page that all processes of the machine share; zeros to begin with. The servers of a
+ * cluster go away one by one. */
 enum { IDEM_FLEET_SERVERS = 128 };
 struct idem_fleet_shared {
   uint8_t of_before[256];    /* where older versions have `away`, of 16 servers: what follows has its place */
@@ -146,7 +148,8 @@ typedef int idem_fleet_piece(void *arg, uint64_t number, const char *bytes, size
 
 enum { IDEM_FLEET_NOTHING, IDEM_FLEET_PIECES, IDEM_FLEET_OVER };
 
-/* Of removed operations, as many as were read at once: 0, or a negative number. A key may stand there twice. */
+/* Of removed operations, as many as were read at once: 0, or a negative number. A key
+ * may stand there twice. */
 enum { IDEM_FLEET_REMOVED = 1000 };
 typedef int idem_fleet_removed(void *arg, const uint8_t (*keys)[IDEM_FLEET_KEY], size_t count);
 
@@ -199,8 +202,8 @@ struct idem_fleet_api {
    * part of what the call may wait. */
   int (*publish)(struct idem_fleet_client *client, const struct idem_fleet_fence *fence, uint64_t number,
                  const char *bytes, size_t len);
-  /* Waits at most `wait_ms` for pieces of that owner from `*next` on. IDEM_FLEET_NOTHING: none yet; _PIECES; _OVER: it has
-   * come to an end, or its lease has, or it is another's. */
+  /* Waits at most `wait_ms` for pieces of that owner from `*next` on. IDEM_FLEET_NOTHING: none yet; _PIECES;
+   * _OVER: it has come to an end, or its lease has, or it is another's. */
   int (*follow)(struct idem_fleet_client *client, const uint8_t *key, uint64_t generation, unsigned wait_ms,
                 uint64_t *next, idem_fleet_piece *take, void *arg);
   /* 1: there was a claim; 0: there was none, or it had been released. The other machines are told in both
@@ -212,9 +215,9 @@ struct idem_fleet_api {
   int (*removed)(struct idem_fleet_client *client, idem_fleet_limit *limit, idem_fleet_removed *visit,
                  void *arg);
   /* Until one visit returns non-zero, which is returned. A key may be visited twice, and one that is made
-   * meanwhile be left out, as SCAN has it. Each request has call-timeout; all of them together have no limit of
-   * time, but of 65,536 pages with about 4,096 of the server's keys each: -EOVERFLOW, it has told of no end.
-   * -ENOTSUP: a cluster, whose keys are not listed. */
+   * meanwhile be left out, as SCAN has it. Each request has call-timeout; all of them together have no limit
+   * of time, but of 65,536 pages with about 4,096 of the server's keys each: -EOVERFLOW, it has told of no
+   * end. -ENOTSUP: a cluster, whose keys are not listed. */
   int (*each)(struct idem_fleet_client *client, idem_fleet_visit *visit, void *arg);
   /* For the command: how it is set up. 1: something is bad. */
   int (*check)(struct idem_fleet_client *client, idem_fleet_tell *tell, void *arg);

@@ -260,8 +260,8 @@ static int compose(struct composed *command, const struct link_word *words, size
   return 0;
 }
 
-/* It may have a password, which then stands in its first bytes: they are zeroed before the heap, which is the app's, has
- * them again. */
+/* It may have a password, which then stands in its first bytes: they are zeroed before the heap, which is the
+ * app's, has them again. */
 static void forget(struct composed *command)
 {
   if (!command->len)
@@ -310,7 +310,8 @@ int link_read(struct link *link, struct reply **out)
   char bytes[16 * 1024];
   short events = POLLIN;
   int rc = reply_next(&link->reader, out);
-  /* A server is not so fast that a look before would find its reply. What TLS has read ahead no wait tells of. */
+  /* A server is not so fast that a look before would find its reply. What TLS has read
+   * ahead no wait tells of. */
   if (rc == 0 && link->deadline_us && !link->ssl)
     rc = link_wait(link, events);
   while (rc == 0) {

@@ -4,20 +4,23 @@
  *
  *     struct link link;
  *     int rc = link_open(&link, &place, link_clock_us() + 100000);
- *     link_allow(&link, 250, until_us);                                 // for all that follows, until it is set again
- *     rc = link_send(&link, LINK_WORDS({"PING", 4}));                   // any number, then as many reads
+ *     link_allow(&link, 250, until_us);                        // for all that follows, until it is set again
+ *     rc = link_send(&link, LINK_WORDS({"PING", 4}));          // any number, then as many reads
  *     rc = link_read(&link, &reply);
  *     link_close(&link);
  *
- * What hiredis' own sockets lack is here: a peer that has gone raises no SIGPIPE; a deadline is one moment, however many reads
- * it takes, so that a server that sends a byte now and then holds nobody; the descriptor is closed on exec, is above 2, and is
- * closed by us only if it is still the file that we opened. Nothing here makes a thread, takes a lock, or touches a signal.
+ * What hiredis' own sockets lack is here: a peer that has gone raises no SIGPIPE; a deadline is one moment,
+ * however many reads it takes, so that a server that sends a byte now and then holds nobody; the descriptor
+ * is closed on exec, is above 2, and is closed by us only if it is still the file that we opened. Nothing
+ * here makes a thread, takes a lock, or touches a signal.
  *
- * On a machine whose processes starve it is not the server that is late. So the deadline moves on by the time in which we did not run,
- * up to `until_us`, by which the caller has to be told; and nobody is late whose bytes are there by then.
+ * On a machine whose processes starve it is not the server that is late. So the deadline moves on by the time
+ * in which we did not run, up to `until_us`, by which the caller has to be told; and nobody is late whose
+ * bytes are there by then.
  *
- * 0 or -errno, with a line in link.error: -ETIMEDOUT; -ECONNREFUSED, -ECONNRESET and others of the system; -EPROTO for
- * what is no reply; -EMSGSIZE for one that is too long. After a failure a link can only be closed.
+ * 0 or -errno, with a line in link.error: -ETIMEDOUT; -ECONNREFUSED, -ECONNRESET and others of the system;
+ * -EPROTO for what is no reply; -EMSGSIZE for one that is too long. After a failure a link can only be
+ * closed.
  */
 #ifndef IDEMSHIM_FLEET_LINK_H
 #define IDEMSHIM_FLEET_LINK_H
@@ -80,8 +83,8 @@ int link_send(struct link *link, const struct link_word *words, size_t count);
 int link_send_two(struct link *link, const struct link_word *words, size_t count,
                   const struct link_word *more, size_t more_count);
 
-/* The next reply, the caller's to reply_free(). Its errors are replies, too. With `deadline_us` 0 nothing is waited for:
- * -EAGAIN, and no failure, if it has not come. */
+/* The next reply, the caller's to reply_free(). Its errors are replies, too. With `deadline_us` 0 nothing is
+ * waited for: -EAGAIN, and no failure, if it has not come. */
 int link_read(struct link *link, struct reply **out);
 
 /* Whether the file is still ours: an app that closes every descriptor, as daemons do, may have another file
@@ -101,7 +104,8 @@ static inline int64_t link_clock_us(void)
   return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-/* For tls.c: waits for POLLIN or POLLOUT, at most to the link's deadline; for lookup.c, to its own. 0, -ETIMEDOUT, or -errno. */
+/* For tls.c: waits for POLLIN or POLLOUT, at most to the link's deadline; for lookup.c, to its own. 0,
+ * -ETIMEDOUT, or -errno. */
 struct pollfd;
 int link_wait(struct link *link, short events);
 int link_poll(struct pollfd *fds, unsigned count, int64_t deadline_us);

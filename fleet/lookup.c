@@ -151,8 +151,8 @@ int lookup_host(struct lookup *found, const char *host, int64_t deadline_us)
   ares_getaddrinfo(channel, host, NULL, &hints, take, &asked);
   while (asked.status < 0 && link_clock_us() < deadline_us)
     turn(channel, deadline_us);
-  /* What is still asked is told that it was cancelled. Not by ares_destroy() alone, for c-ares before 1.17.2 frees
-   * an answer twice there if both kinds of address are still asked for. */
+  /* What is still asked is told that it was cancelled. Not by ares_destroy() alone, for c-ares before 1.17.2
+   * frees an answer twice there if both kinds of address are still asked for. */
   ares_cancel(channel);
   ares_destroy(channel);
   ares_library_cleanup();

@@ -7,9 +7,10 @@
  *     lookup_set_port(&found.address[0], 6379);
  *     connect(fd, &found.address[0].any, found.address[0].len);
  *
- * getaddrinfo() waits for a name server as long as resolv.conf says, five seconds and more; c-ares is told when it is
- * enough. Its sockets are made by link_socket(). It opens and closes its state in each call, so that nothing of it is there
- * at a fork. 0, -ETIMEDOUT, -EHOSTUNREACH for a name that has no address, -ENOMEM; `count` is 0 then.
+ * getaddrinfo() waits for a name server as long as resolv.conf says, five seconds and more; c-ares is told
+ * when it is enough. Its sockets are made by link_socket(). It opens and closes its state in each call, so
+ * that nothing of it is there at a fork. 0, -ETIMEDOUT, -EHOSTUNREACH for a name that has no address,
+ * -ENOMEM; `count` is 0 then.
  */
 #ifndef IDEMSHIM_FLEET_LOOKUP_H
 #define IDEMSHIM_FLEET_LOOKUP_H

@@ -21,7 +21,8 @@ static unsigned slot_of(const char *key)
   return crc % NODES_SLOTS;
 }
 
-/* -1: it is not known. The name is there before the count says so, and neither changes after that: who reads takes no lock. */
+/* -1: it is not known. The name is there before the count says so, and neither changes after that:
+ * who reads takes no lock. */
 static int find(const struct nodes *nodes, const char *host, size_t len, unsigned port)
 {
   unsigned count = atomic_load(&nodes->count);
@@ -32,8 +33,8 @@ static int find(const struct nodes *nodes, const char *host, size_t len, unsigne
   return -1;
 }
 
-/* A thread adds for as long as a name takes to copy, and most of them begin with the same servers: who did without would make its
- * call alone. One that is still at it after these naps was stopped there. */
+/* A thread adds for as long as a name takes to copy, and most of them begin with the same servers: who did
+ * without would make its call alone. One that is still at it after these naps was stopped there. */
 static bool may_add(struct nodes *nodes)
 {
   enum { NAPS = 100, NAP_US = 100 };

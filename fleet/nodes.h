@@ -3,17 +3,17 @@
  * nodes: which server has a key.
  *
  *     nodes_begin(&client->nodes, where);
- *     int node = nodes_of(&client->nodes, route);                    // route: a key's name; NULL: any server. -1: not known
+ *     int node = nodes_of(&client->nodes, route);               // a key's name; NULL: any. -1: not known
  *     ...
  *     if (reply is "MOVED 3999 10.0.0.3:6379")
- *       node = nodes_learn(&client->nodes, node, reply->text);       // and the next call finds it
+ *       node = nodes_learn(&client->nodes, node, reply->text);  // and the next call finds it
  *     if (it does not answer)
  *       nodes_doubt(&client->nodes, node);
  *
- * One server is node 0. The master that sentinels tell is learned by nodes_set_master(). A cluster is learned slot by slot from
- * what its servers say when they are asked for what is not theirs: every command has one key, so that no more is needed.
- * Entries are added and never taken away, and a slot is one byte, so that threads read without a lock; who finds another one
- * adding waits a moment, and then does without.
+ * One server is node 0. The master that sentinels tell is learned by nodes_set_master(). A cluster is learned
+ * slot by slot from what its servers say when they are asked for what is not theirs: every command has one
+ * key, so that no more is needed. Entries are added and never taken away, and a slot is one byte, so that
+ * threads read without a lock; who finds another one adding waits a moment, and then does without.
  */
 #ifndef IDEMSHIM_FLEET_NODES_H
 #define IDEMSHIM_FLEET_NODES_H
@@ -41,7 +41,8 @@ struct nodes {
 };
 
 /* `nodes` is zeros before; `where` has to stay. */
-/* `life`: another number in every child, for which a parent's thread that was adding one at the fork is gone. */
+/* `life`: another number in every child, for which a parent's thread that was adding
+ * one at the fork is gone. */
 void nodes_begin(struct nodes *nodes, const struct idem_fleet *where, uint32_t (*life)(void));
 /* In a cluster a server is always named: where nobody has told of the slot, it is one of the URL's, which
  * then tells. */

@@ -46,8 +46,9 @@ static int send_renewal(struct idem_fleet_client *client, struct client_slot *sl
                      (const struct link_word[]){
                          {"sent", 4}, LINK_TEXT(generation), LINK_TEXT(fence->owner), LINK_TEXT(lease)},
                      4, words);
-  /* The script is there: a claim and a sent have been before. Were it not, the reply is an error, and the next turn's too,
-   * until somebody brings it. Nothing is waited for: a socket that takes no more is given up. */
+  /* The script is there: a claim and a sent have been before. Were it not, the reply is an error, and the
+   * next turn's too, until somebody brings it. Nothing is waited for: a socket that takes no more is given
+   * up. */
   link_allow(&slot->link, 0, 0);
   int rc = link_send(&slot->link, words, count);
   if (rc == 0) {

@@ -8,7 +8,8 @@
 #include <hiredis/hiredis.h>
 
 /* More than any reply that we ask for: a page of SCAN, or the pieces of one XREAD. All lists of a reply count
- * together, for a list of lists announces as much with as few bytes. Who frees a reply goes as deep as its lists lie in lists. */
+ * together, for a list of lists announces as much with as few bytes. Who frees a reply goes as deep as its
+ * lists lie in lists. */
 enum { ITEMS_MOST = 1 << 16, DEPTH_MOST = 8 };
 
 /* Where the reader wants an object: the root is allocated, the others lie in the list that they belong to. */
@@ -133,8 +134,8 @@ int reply_feed(struct reply_reader *reader, const char *bytes, size_t len)
   return redisReaderFeed(reader->redis, bytes, len) == REDIS_OK ? 0 : -ENOMEM;
 }
 
-/* A type of RESP3 does not come, since nobody says HELLO. If it does it is refused before it is read: without a function for
- * it, the reader makes a number of it that is no pointer. */
+/* A type of RESP3 does not come, since nobody says HELLO. If it does it is refused before it is read: without
+ * a function for it, the reader makes a number of it that is no pointer. */
 int reply_next(struct reply_reader *reader, struct reply **out)
 {
   const redisReader *redis = reader->redis;

@@ -3,17 +3,17 @@
  * reply: what a server answers, as a tree that is bounded whatever the server says.
  *
  *     struct reply_reader reader = {0};
- *     reply_begin(&reader, most);                            // bytes that one reply may have
+ *     reply_begin(&reader, most);                 // bytes that one reply may have
  *     reply_feed(&reader, bytes, len);
- *     while (reply_next(&reader, &reply) == 1) {             // 0: not yet whole; -EPROTO, -EMSGSIZE, -ENOMEM: give it up
+ *     while (reply_next(&reader, &reply) == 1) {  // 0: not yet whole; -EPROTO, -EMSGSIZE, -ENOMEM: give it up
  *       if (reply->kind == REPLY_LIST && reply->count == 3) ...
  *       reply_free(reply);
  *     }
  *     reply_end(&reader);
  *
- * hiredis reads the protocol; the objects are ours. Its own ones allocate what an array's head announces, which seven
- * bytes from a server that is not what we think can make a gigabyte. Texts end with a NUL that their length does not count.
- * A reader belongs to one thread.
+ * hiredis reads the protocol; the objects are ours. Its own ones allocate what an array's head announces,
+ * which seven bytes from a server that is not what we think can make a gigabyte. Texts end with a NUL that
+ * their length does not count. A reader belongs to one thread.
  */
 #ifndef IDEMSHIM_FLEET_REPLY_H
 #define IDEMSHIM_FLEET_REPLY_H

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * session: a connection of the client's that is one thread's for a while, and what is said on it before anything is asked.
+ * session: a connection of the client's that is one thread's for a while, and what is said on it before
+ * anything is asked.
  *
- *     struct client_slot *slot = session_wait_for(client, node, until_us);   // NULL: all are in use
- *     rc = session_open(client, slot, node, until_us);                       // where it has none: connects and logs in
+ *     struct client_slot *slot = session_wait_for(client, node, until_us);  // NULL: all are in use
+ *     rc = session_open(client, slot, node, until_us);                      // connects and logs in
  *     ... commands ...
- *     session_drop(slot);                                                    // after a failure
+ *     session_drop(slot);                                                   // after a failure
  *     session_give(slot);
  */
 #ifndef IDEMSHIM_FLEET_SESSION_H

@@ -2,13 +2,13 @@
 /*
  * tls: OpenSSL over a link's socket.
  *
- *     struct tls *tls = tls_new(fleet, error, sizeof(error));           // NULL with the reason
- *     rc = tls_open(tls, link, "cache.internal");                       // the handshake, to link->deadline_us
- *     n = tls_read(link->ssl, data, len, &events);                      // or -EAGAIN: wait for `events`
- *     tls_close(link->ssl);                                             // no farewell: a parent may go on with it
+ *     struct tls *tls = tls_new(fleet, error, sizeof(error));      // NULL with the reason
+ *     rc = tls_open(tls, link, "cache.internal");                  // the handshake, to link->deadline_us
+ *     n = tls_read(link->ssl, data, len, &events);                 // or -EAGAIN: wait for `events`
+ *     tls_close(link->ssl);                                        // no farewell: a parent may go on with it
  *
- * Bytes go by send() with MSG_NOSIGNAL, which OpenSSL's own socket does not do. The certificate is verified, and the name in
- * it, unless the URL says insecure.
+ * Bytes go by send() with MSG_NOSIGNAL, which OpenSSL's own socket does not do. The certificate is verified,
+ * and the name in it, unless the URL says insecure.
  */
 #ifndef IDEMSHIM_FLEET_TLS_H
 #define IDEMSHIM_FLEET_TLS_H

@@ -487,8 +487,8 @@ static bool read_hex(const struct reply *text, uint8_t key[IDEM_FLEET_KEY])
   return true;
 }
 
-/* What is no key counts as seen, or it would be read for ever; and nothing does that the visit could not do. One that was
- * away while more than MAXLEN were removed has copies of some until they expire. */
+/* What is no key counts as seen, or it would be read for ever; and nothing does that the visit could not do.
+ * One that was away while more than MAXLEN were removed has copies of some until they expire. */
 static int see_removed(struct idem_fleet_client *client, idem_fleet_limit *limit, idem_fleet_removed *visit,
                        void *arg)
 {

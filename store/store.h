@@ -66,9 +66,9 @@ struct idem_store_options {
 };
 
 /*
- * Around a fork, for who has loaded this object and registers fork handlers before that: a fork that has begun when the object
- * registers its own would not let its locks go in the child. After host_forks(), which comes before everything else, it
- * registers none.
+ * Around a fork, for who has loaded this object and registers fork handlers before that: a fork that has
+ * begun when the object registers its own would not let its locks go in the child. After host_forks(), which
+ * comes before everything else, it registers none.
  */
 typedef void idem_store_around_fork(void);
 
@@ -78,16 +78,16 @@ typedef void idem_store_around_fork(void);
  * or others: -EPERM), a file (-ENOTDIR), read-only or full file systems (-EROFS, -ENOSPC), limits of this
  * process that are too small (-EFBIG), another key than the store's, one where it has none, none where it has
  * one, or a key file without a key (-EKEYREJECTED), a damaged or newer store (-EILSEQ, -EPROTO), and file
- * systems without open file description locks (-ENOLCK). With 0 there may be a line in `error` for the user: of
- * a store that 0.1 has made.
+ * systems without open file description locks (-ENOLCK). With 0 there may be a line in `error` for the user:
+ * of a store that 0.1 has made.
  */
 int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
                     struct idem_error *error);
 /* Ends one use; the last one closes the files. NULL is fine. Every call has been left before. */
 void idem_store_close(struct idem_store *store);
 
-/* The app has few descriptors left: three of the store's four are closed. Answers are found all the same; a call that
- * has to write takes them back, if their numbers are free, and is not protected if they are not. */
+/* The app has few descriptors left: three of the store's four are closed. Answers are found all the same; a
+ * call that has to write takes them back, if their numbers are free, and is not protected if they are not. */
 void idem_store_give_back(struct idem_store *store);
 
 /* A request, as it names an operation. */
@@ -97,10 +97,11 @@ void idem_store_give_back(struct idem_store *store);
 /* An id is the first 16 hexadecimal digits of the operation key, and a NUL. */
 #define IDEM_ID_SIZE 17
 
-/* What a credential is that stands in no header: the same text as a user's name and as a token is two callers. In names on the
- * disk: none may come to mean something else. */
+/* What a credential is that stands in no header: the same text as a user's name and as a token is two
+ * callers. In names on the disk: none may come to mean something else. */
 enum idem_credential {
-  IDEM_CREDENTIAL_LOGIN, /* user:password, of an option or of the URL; cookies and a .netrc, which are lines and no login */
+  /* user:password, of an option or of the URL; cookies and a .netrc, which are lines and no login. */
+  IDEM_CREDENTIAL_LOGIN,
   IDEM_CREDENTIAL_USER,
   IDEM_CREDENTIAL_PASSWORD,
   IDEM_CREDENTIAL_BEARER,
@@ -113,8 +114,8 @@ enum idem_credential {
  * left.
  *
  * Credentials (what config/names.h calls so in headers, cookies and query, and what stands in `credentials`)
- * become the tenant, unless the rule's tenant= says otherwise: an HMAC with the store's secret. They are never
- * written.
+ * become the tenant, unless the rule's tenant= says otherwise: an HMAC with the store's secret. They are
+ * never written.
  */
 struct idem_request {
   const struct idem_rule *rule;
@@ -150,8 +151,8 @@ struct idem_usage {
 };
 
 /*
- * A stored answer. All spans point into memory of its call, or of its thread, and are valid until the call is left, or until the
- * visit callback returns. Nothing of the store waits for that.
+ * A stored answer. All spans point into memory of its call, or of its thread, and are valid until the call is
+ * left, or until the visit callback returns. Nothing of the store waits for that.
  */
 struct idem_answer {
   uint8_t key[IDEM_KEY_SIZE];
@@ -232,8 +233,8 @@ struct idem_call {
   bool beside;
   /* "fleet_away" or "fleet_back": this call is the one to tell that, and `error` has a line; else NULL. */
   const char *fleet_event;
-  /* After commit: a line that this call is the one to tell, of an answer of another call that could not be stored; else NULL. It lasts as
-   * long as the store. */
+  /* After commit: a line that this call is the one to tell, of an answer of another call that could not be
+   * stored; else NULL. It lasts as long as the store. */
   const char *unstored;
   bool fenced; /* after sent: a later owner has it, and it must not go out; it is left, and entered again */
   bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
@@ -252,13 +253,15 @@ struct idem_call {
   bool given_up; /* OWNED, before idem_store_part(): its app has given it up, and an identical call is the
                     same */
   bool unknown;  /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
-  /* Before leave: what the app got is none, so that the next identical call is the same one; commit() sets it. */
+  /* Before leave: what the app got is none, so that the next identical call is the same
+   * one; commit() sets it. */
   bool no_answer;
-  /* Before enter: upstream pays once for what comes twice under its key, which a power cut must not forget. */
+  /* Before enter: upstream pays once for what comes twice under its key, which a
+   * power cut must not forget. */
   bool honoured;
   uint64_t run; /* OWNED, before commit: whose budget its answer counts in; 0: nobody's */
-  char uncounted
-      [160];    /* after commit: why budget= does not count what it took; "": it does, or there is none */
+  /* After commit: why budget= does not count what it took; "": it does, or there is none. */
+  char uncounted[160];
   bool returns; /* BUSY, before leave: it will be entered again, and keeps its number */
 
   char upstream_key[37]; /* OWNED: a UUID, the same over every resend of this operation until it has an answer
@@ -393,7 +396,8 @@ struct idem_judge *idem_judge_new(struct idem_span headers, bool encoded);
 void idem_judge_feed(struct idem_judge *judge, struct idem_span piece);
 void idem_judge_free(struct idem_judge *judge);
 
-/* Makes what a body says of tokens and costs 0, in place and with blanks behind it; how many numbers that were. */
+/* Makes what a body says of tokens and costs 0, in place and with blanks behind it; how
+ * many numbers that were. */
 size_t idem_usage_zero(char *body, size_t len);
 
 enum idem_commit {
@@ -416,7 +420,7 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
  * The commits of calls of one thread that end together: in one transaction, with the flushes of one.
  *
  *     struct idem_gather gather = {NULL, NULL, NULL, NULL};
- *     call->gather = &gather;                              // each; what its request and recording point to stays
+ *     call->gather = &gather;                          // each; what its request and recording point to stays
  *     if (idem_store_commit(...) == IDEM_GATHERED)
  *       ...after the last of them...
  *       verdict = idem_store_committed(store, call, true, &why);   // each; before leave
@@ -424,15 +428,17 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
 struct batch_own;
 struct idem_gather {
   struct batch_own *first, *last; /* the store's own */
-  /* NULL: the first that is asked for waits for the disk. Else a thread of the store's may do, and calls this when there is one
-   * more to ask for, but for what has been left by then. It must not call the store. */
+  /* NULL: the first that is asked for waits for the disk. Else a thread of the store's may do, and calls this
+   * when there is one more to ask for, but for what has been left by then. It must not call the store. */
   void (*written)(void *arg);
   void *arg;
 };
-/* GATHERED: it is not written yet, and `wait` is false. -ETIMEDOUT: nor is it at the call's deadline, which is a tenth of a second after
- * its commit at the earliest; it will be, and the claim of a call that is left before that goes with it. */
+/* GATHERED: it is not written yet, and `wait` is false. -ETIMEDOUT: nor is it at the call's deadline, which
+ * is a tenth of a second after its commit at the earliest; it will be, and the claim of a call that is left
+ * before that goes with it. */
 int idem_store_committed(struct idem_store *store, struct idem_call *call, bool wait, struct idem_error *why);
-/* No call is under way that would be gathered: that thread is gone afterwards, unless it still has something to write. */
+/* No call is under way that would be gathered: that thread is gone afterwards, unless it still
+ * has something to write. */
 void idem_store_rest(void);
 
 /* Ends this round of a call: frees the answer, frees the claim (followers wake), counts. `delivered`: the
@@ -547,8 +553,8 @@ struct idem_spool {
 int idem_store_look(struct idem_store *store, struct idem_call *call, struct idem_spool *spool);
 void idem_spool_release(struct idem_spool *spool);
 
-/* Takes a HIT's answer from its thread to the call (freed by leave). A thread has room for one; what another call of it finds
- * meanwhile costs memory and a place in LMDB's table of readers. -ENOMEM. */
+/* Takes a HIT's answer from its thread to the call (freed by leave). A thread has room for one; what another
+ * call of it finds meanwhile costs memory and a place in LMDB's table of readers. -ENOMEM. */
 int idem_store_unpin(struct idem_store *store, struct idem_call *call);
 
 /*
@@ -609,8 +615,8 @@ enum idem_counter {
 /* Adds to a counter: one atomic addition in the shared page. */
 void idem_store_count(struct idem_store *store, enum idem_counter counter, uint64_t n);
 
-/* One more call that a run is about to send, over all processes; NULL, or what it has used up: "calls" or "tokens". What the
- * answer takes is added when it is committed, by the `run` of its call. */
+/* One more call that a run is about to send, over all processes; NULL, or what it has used up: "calls" or
+ * "tokens". What the answer takes is added when it is committed, by the `run` of its call. */
 const char *idem_store_spend(struct idem_store *store, uint64_t run, const struct idem_budget *budget);
 
 /* The number of this call among those that are counted under `run`, over all processes: 1, 2, ... */
@@ -634,8 +640,8 @@ struct idem_decision {
       reason[120]; /* cut to their room; "": none */
 };
 
-/* Keeps it in the shared page, among the last few hundred of all processes. No lock and no file. Of an encrypted store's only
- * event, id, status and time are kept. */
+/* Keeps it in the shared page, among the last few hundred of all processes. No lock and no file. Of an
+ * encrypted store's only event, id, status and time are kept. */
 void idem_store_note(struct idem_store *store, const struct idem_decision *decision);
 
 /* For the command. */
@@ -644,16 +650,16 @@ void idem_store_note(struct idem_store *store, const struct idem_decision *decis
 int idem_store_decisions(struct idem_store *store,
                          int (*visit)(void *arg, const struct idem_decision *decision), void *arg);
 
-/* Calls `visit` for each answer, expired ones too, until it returns non-zero, which is then returned. They are copied a few
- * at a time, so that a visitor may take as long as it likes and costs the store nothing: what is stored or removed
- * meanwhile is seen or not. */
+/* Calls `visit` for each answer, expired ones too, until it returns non-zero, which is then returned. They
+ * are copied a few at a time, so that a visitor may take as long as it likes and costs the store nothing:
+ * what is stored or removed meanwhile is seen or not. */
 enum idem_order { IDEM_OLDEST_FIRST, IDEM_NEWEST_FIRST };
 int idem_store_each(struct idem_store *store, enum idem_order order,
                     int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
                     struct idem_error *error);
 
-/* Visits a copy of the one answer whose id begins with `id`. -ENOENT: none; -ENOTUNIQ: several, and the message lists
- * some. */
+/* Visits a copy of the one answer whose id begins with `id`. -ENOENT: none; -ENOTUNIQ: several, and
+ * the message lists some. */
 int idem_store_show(struct idem_store *store, const char *id,
                     int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
                     struct idem_error *error);
@@ -663,8 +669,8 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
 
 /* A fleet. -ENOTCONN: IDEMSHIM_FLEET is not set, or this machine has never reached it. */
 
-/* Tells the fleet of what it does not have, with `all` of everything that this machine has. What another machine is at
- * stays for later: -EBUSY. */
+/* Tells the fleet of what it does not have, with `all` of everything that this machine has. What another
+ * machine is at stays for later: -EBUSY. */
 int idem_store_fleet_push(struct idem_store *store, bool all, uint64_t *pushed, struct idem_error *error);
 /* Each operation that the fleet knows of. */
 int idem_store_fleet_each(struct idem_store *store, idem_fleet_visit *visit, void *arg,

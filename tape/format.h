@@ -2,12 +2,12 @@
 /*
  * format: a tape as bytes, version 3, in the byte order of x86-64 and aarch64.
  *
- * A segment is a head and then records, each a frame, a summary and a content. The first record, and one of each process that
- * has others, is no exchange: it has the rules that are in force as text, in the place of a body. The summary is what an index
- * and a list need, the content is all the rest; where the tape is encrypted, both are sealed, each with its
- * own nonce and its tag behind it. Sums are of the bytes as they stand in the file. They are seeded with the
- * tape's salt, so that a body that holds a piece of a tape is never taken for a record when the place of the
- * next one was lost.
+ * A segment is a head and then records, each a frame, a summary and a content. The first record, and one of
+ * each process that has others, is no exchange: it has the rules that are in force as text, in the place of a
+ * body. The summary is what an index and a list need, the content is all the rest; where the tape is
+ * encrypted, both are sealed, each with its own nonce and its tag behind it. Sums are of the bytes as they
+ * stand in the file. They are seeded with the tape's salt, so that a body that holds a piece of a tape is
+ * never taken for a record when the place of the next one was lost.
  */
 #ifndef IDEMSHIM_TAPE_FORMAT_H
 #define IDEMSHIM_TAPE_FORMAT_H
@@ -17,7 +17,8 @@
 #include <string.h>
 
 #define TAPE_HEAD_MAGIC "idemtape"
-/* The layout is the same in all. Exchanges of version 1 are named as idemshim 0.1 named them; before 3 there are no rules. */
+/* The layout is the same in all. Exchanges of version 1 are named as idemshim 0.1 named them; before
+ * 3 there are no rules. */
 enum { TAPE_VERSION_0_1 = 1, TAPE_VERSION = 3, TAPE_ENCRYPTED = 1, TAPE_FLAGS = 1 };
 enum {
   TAPE_SALT_SIZE = 32,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a replay meets: the rules that the tape carries, and its servers. The text of the rules is handed on as it is, for who
- * asks has the parser, and takes no more of a stranger's rules than which calls are met and how they are compared; the servers
- * are written here, out of names in which nothing can stand that a rule would read otherwise.
+ * What a replay meets: the rules that the tape carries, and its servers. The text of the rules is handed on
+ * as it is, for who asks has the parser, and takes no more of a stranger's rules than which calls are met and
+ * how they are compared; the servers are written here, out of names in which nothing can stand that a rule
+ * would read otherwise.
  */
 #include "store/base/fd.h"
 #include "store/base/process.h"
@@ -58,7 +59,8 @@ static void add_lines(struct buffer *out, struct idem_span text)
   }
 }
 
-/* "https://api.example:443 ..." as a rule for every call to it. A name with other characters is none that libcurl would call. */
+/* "https://api.example:443 ..." as a rule for every call to it. A name with other characters is none
+ * that libcurl would call. */
 static void add_origin(struct buffer *out, const char *origin)
 {
   static const char usual[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]";

@@ -32,7 +32,8 @@ struct tape_file {
   uint8_t key[SEAL_KEY_SIZE];
 };
 
-/* A record of rules. Processes that come and go with other rules each leave one; beyond these they are not read. */
+/* A record of rules. Processes that come and go with other rules each leave one; beyond
+ * these they are not read. */
 enum { TAPE_RULES_READ = 64, TAPE_ORIGINS_MOST = 256 };
 struct tape_rules_place {
   uint64_t offset;

@@ -60,16 +60,16 @@ struct tape_call {
   int64_t started_us; /* µs since 1970 */
   uint64_t duration_us;
   enum tape_what what;
-  char id
-      [IDEM_ID_SIZE]; /* of the operation: attempts of one share it; where no store has given one, the tape does */
+  /* Of the operation: attempts of one share it; where no store has given one, the tape does. */
+  char id[IDEM_ID_SIZE];
   uint8_t key[IDEM_KEY_SIZE];         /* what a replay looks for first; made without credentials and scope */
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* method, origin, path and content; what it looks for next */
-  bool
-      unnamed; /* there was no memory for the two: tape_append() refuses it, and nothing is looked for by them */
+  /* There was no memory for the two: tape_append() refuses it, and nothing is looked for by them. */
+  bool unnamed;
   uint64_t request_body_len; /* of the whole body; 0 where the request's own length is that */
-  uint32_t
-      number; /* which of the identical calls of its process, where the rule numbers them (repeats=): with the
-                      key it tells a retry, which has the number of the call that failed, from another sample */
+  /* Which of the identical calls of its process, where the rule numbers them (repeats=): with the key it
+   * tells a retry, which has the number of the call that failed, from another sample. */
+  uint32_t number;
   void *repeat; /* taken by tape_number(): the writer's own */
 };
 
@@ -85,12 +85,12 @@ struct tape_outcome {
   uint16_t status;    /* of the last header block; 0: there was none */
   bool encoded;       /* the body still has its content coding */
   bool delivered;     /* the app's callbacks took all of it */
-  bool
-      no_answer; /* libcurl calls it a success, and it is no whole one: error_text says why. Found by tape_append() */
+  /* libcurl calls it a success, and it is no whole one: error_text says why. Found by tape_append(). */
+  bool no_answer;
   int64_t first_byte_us;       /* from the start to the first byte of the response; -1: none came */
   struct idem_span error_text; /* CURLOPT_ERRORBUFFER; why it is no answer */
-  struct idem_span
-      headers; /* every block as libcurl passed it: status lines, CRLF, blank lines, 1xx, redirects */
+  /* Every block as libcurl passed it: status lines, CRLF, blank lines, 1xx, redirects. */
+  struct idem_span headers;
   struct idem_span body; /* as far as it came */
   uint64_t body_len;     /* as far as it came, where less was kept; 0 where all of it is in `body` */
   const struct tape_chunk *chunks; /* their lengths add up to body.len */
@@ -109,8 +109,8 @@ struct tape_options {
   uint64_t max_size; /* bytes of all segments together, 1 MiB or more; the oldest are deleted. 0: no limit */
   uint64_t max_age_ms;  /* segments whose last record is older are deleted; 0: none */
   const char *key_file; /* 32 bytes, or 64 hexadecimal digits: encrypts with AES-256-GCM. NULL: plain */
-  struct idem_span
-      rules; /* in force here, for whoever replays it: lines in the grammar of rules; empty: it has none */
+  /* In force here, for whoever replays it: lines in the grammar of rules; empty: it has none. */
+  struct idem_span rules;
 };
 
 /* -EPERM: a directory that others can write to or own; -EKEYREJECTED: the tape has another key, or one where
@@ -144,8 +144,9 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
  */
 void tape_name(const struct idem_request *request, struct tape_call *call);
 
-/* Numbers a call that no store numbers: takes the lowest number that its content has free in this process, if the rule
- * has repeats=auto or sequence. tape_append() uses it up, or frees it if the outcome is no answer. */
+/* Numbers a call that no store numbers: takes the lowest number that its content has free in this process, if
+ * the rule has repeats=auto or sequence. tape_append() uses it up, or frees it if the outcome is no
+ * answer. */
 void tape_number(struct tape_writer *writer, const struct idem_request *request, struct tape_call *call);
 
 /* Reading. */
@@ -180,9 +181,9 @@ struct tape_totals {
 };
 struct tape_totals tape_totals(const struct tape *tape);
 
-/* What a replay meets: `rules` are those that were in force when it was recorded, of its segments in order, each line once,
- * "" if it has none; `origins` has a rule for each server that it has a call to. Lines in the grammar of rules, and written by
- * whoever has written the tape. */
+/* What a replay meets: `rules` are those that were in force when it was recorded, of its segments in order,
+ * each line once, "" if it has none; `origins` has a rule for each server that it has a call to. Lines in the
+ * grammar of rules, and written by whoever has written the tape. */
 struct tape_met {
   char *rules, *origins; /* the caller's to free, both by tape_met_release() */
 };
@@ -258,8 +259,9 @@ struct tape_match {
 enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_request *request,
                              const struct tape_call *call, struct tape_match *match);
 
-/* What a replay has come to: of `replayable` exchanges `used` were given, `first_unused` is the number of the first that was
- * not (0: all were), `misses` calls had none, and `live` went out. -errno if the state cannot be read. */
+/* What a replay has come to: of `replayable` exchanges `used` were given, `first_unused` is the number of the
+ * first that was not (0: all were), `misses` calls had none, and `live` went out. -errno if the state cannot
+ * be read. */
 struct tape_account {
   uint64_t replayable, used, first_unused, misses, live;
 };

@@ -73,8 +73,8 @@ static int compose_rules(struct tape_writer *writer, struct idem_span rules, str
   return rc < 0 ? path_fail(error, rc, writer->dir) : 0;
 }
 
-/* Two processes may begin the same tape: what counts is the head of the segment that one of them made. Whose rules are not those
- * that the segment begins with writes its own behind what is there. */
+/* Two processes may begin the same tape: what counts is the head of the segment that one of them made. Whose
+ * rules are not those that the segment begins with writes its own behind what is there. */
 static int find_tape(struct tape_writer *writer, const uint8_t *master, struct idem_span rules,
                      struct idem_error *error)
 {
@@ -176,8 +176,8 @@ void tape_number(struct tape_writer *writer, const struct idem_request *request,
   quiet_end(&quiet);
 }
 
-/* Whether it is an answer, for its number and for people; of what did not go well libcurl has told already. What cannot be told
- * to be an answer may be one, and takes up its number all the same. */
+/* Whether it is an answer, for its number and for people; of what did not go well libcurl has told already.
+ * What cannot be told to be an answer may be one, and takes up its number all the same. */
 static void judge(const struct tape_call *call, const struct idem_request *request,
                   struct tape_outcome *outcome, struct idem_error *why)
 {

@@ -5,14 +5,19 @@
  * A subcommand is a file with one table row: what it is called, what it takes, how it runs. Dispatch, --help
  * and the parsing of options are made from the row, so that a command has no code for any of them:
  *
- *     static int gc(const struct cli_options *options, struct idem_store *store, char **operands) { ... return CLI_OK; }
+ *     static int gc(const struct cli_options *options, struct idem_store *store, char **operands)
+ *     {
+ *       ...
+ *       return CLI_OK;
+ *     }
  *
  *     const struct cli_command cli_command_gc = {
  *         .name = "gc", .operands = "", .summary = "remove what has expired",
  *         .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_STORE), .on_store = gc,
  *     };
  *
- * A new one is such a file, a declaration below and a place in the table of commands/table.c (or of commands/tape.c).
+ * A new one is such a file, a declaration below and a place in the table of commands/table.c (or of
+ * commands/tape.c).
  */
 #ifndef IDEMSHIM_CLI_H
 #define IDEMSHIM_CLI_H
@@ -72,8 +77,8 @@ struct cli_option {
   CLI_OPTION("store", "DIR", CLI_TEXT, store, "the store (default: as the shim finds it)"),                  \
       CLI_OPTION("key-file", "FILE", CLI_TEXT, key_file,                                                     \
                  "the key of an encrypted store (default: IDEMSHIM_KEY_FILE)")
-/* Every command that opens a tape has this. Where there is no store --key-file is the tape's too, and the store of a program
- * that is started has nothing of it. */
+/* Every command that opens a tape has this. Where there is no store --key-file is the tape's too, and the
+ * store of a program that is started has nothing of it. */
 #define CLI_OPTION_TAPE_KEY                                                                                  \
   CLI_OPTION("tape-key-file", "FILE", CLI_TEXT, tape_key_file,                                               \
              "the key of an encrypted tape (default: IDEMSHIM_TAPE_KEY_FILE)")
@@ -109,8 +114,8 @@ struct cli_option {
   }
 
 /* A row. `argv` and `operands` hold the operands alone, from [0] on, ended by a NULL; every run returns the
- * code to exit with (enum cli_exit). One of the last four is set; what on_store and on_tape are given is opened
- * before and closed after, and what is wrong with it has been said. */
+ * code to exit with (enum cli_exit). One of the last four is set; what on_store and on_tape are given is
+ * opened before and closed after, and what is wrong with it has been said. */
 struct cli_command {
   const char *name;     /* "ls", "tape ls" */
   const char *operands; /* as the usage line shows them; "" if there are none */

@@ -55,7 +55,8 @@ const char *cli_check_key(const struct cli_check *check)
   return words[check->key];
 }
 
-/* Where the first directory that is missing would be made: 0, or why it cannot be, with the place in `dir`. */
+/* Where the first directory that is missing would be made: 0, or why it cannot be,
+ * with the place in `dir`. */
 static int look_above(const char *store, char dir[PATH_MAX])
 {
   snprintf(dir, PATH_MAX, "%s", store);
@@ -202,7 +203,8 @@ static void tell_unknown_variables(void)
   }
 }
 
-/* A replay has the rules of its tape in the place of what no variable says, and meets every call to a server that is on it. */
+/* A replay has the rules of its tape in the place of what no variable says, and meets every call to a
+ * server that is on it. */
 static int add_tape(struct idem_config *config)
 {
   struct tape *tape;

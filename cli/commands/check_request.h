@@ -7,8 +7,8 @@
  *     puts(json_string_value(json_object_get(name, "fingerprint")));
  *     json_decref(name);
  *
- * The store's own functions are asked, so that a call gets the same. Names are told and never values, for they
- * may be credentials. No store is made.
+ * The store's own functions are asked, so that a call gets the same. Names are told and never values, for
+ * they may be credentials. No store is made.
  */
 #ifndef IDEMSHIM_CLI_CHECK_REQUEST_H
 #define IDEMSHIM_CLI_CHECK_REQUEST_H
@@ -27,7 +27,8 @@ struct cli_request {
 };
 
 /* {"tenant": [what says who asks], "key": "header", "body" or "content", "id" (null: there is no store yet),
- * "fingerprint", "content_headers", "left_out", "unread"}; or {"live": why it has no name}. NULL without memory. */
+ * "fingerprint", "content_headers", "left_out", "unread"}; or {"live": why it has no name}. NULL without
+ * memory. */
 json_t *cli_request_name(const struct cli_request *asked);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `complete`: what could stand where the cursor is, for completions/. The shells hand over the words up to there; what is
- * known comes from the same rows as the parse and --help. A line is a word and, behind a tab, what it means; or it names
- * what the shell can list better itself: @files, @dirs, or "@program 3", where word 3 begins another command line.
+ * `complete`: what could stand where the cursor is, for completions/. The shells hand over the words up to
+ * there; what is known comes from the same rows as the parse and --help. A line is a word and, behind a tab,
+ * what it means; or it names what the shell can list better itself: @files, @dirs, or "@program 3", where
+ * word 3 begins another command line.
  */
 #include "cli/commands/table.h"
 
@@ -69,8 +70,8 @@ static void offer_alternatives(const char *word, const char *text)
   }
 }
 
-/* Of an option that sets the variable of its name, the words that this takes; files and directories from what --help calls
- * the value. */
+/* Of an option that sets the variable of its name, the words that this takes; files and directories from what
+ * --help calls the value. */
 static void offer_values(const struct cli_option *option, const char *word)
 {
   for (const struct idem_doc *doc = idem_variable_docs; doc->name; doc++) {
@@ -98,8 +99,8 @@ static void offer_options(const struct cli_command *command, const char *word)
   offer(word, "--help", strlen("--help"), "print what it takes");
 }
 
-/* The n-th operand as the usage line calls it: "DIR" of "[--] DIR COMMAND [ARGUMENT...]"; one that ends in dots stands for all
- * that follow. */
+/* The n-th operand as the usage line calls it: "DIR" of "[--] DIR COMMAND [ARGUMENT...]"; one that ends in
+ * dots stands for all that follow. */
 static const char *operand_name(const char *operands, int n, size_t *len)
 {
   const char *name = "";

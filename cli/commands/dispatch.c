@@ -39,8 +39,8 @@ static const struct cli_command *find(const struct cli_commands *commands, const
   return NULL;
 }
 
-/* What a command works on is closed on every path, so that it can return from anywhere; of a tape, the first operand is the
- * directory. --output is opened last: root may have become the owner of a store. */
+/* What a command works on is closed on every path, so that it can return from anywhere; of a tape, the first
+ * operand is the directory. --output is opened last: root may have become the owner of a store. */
 static int run_command(const struct cli_command *command, const struct cli_options *options, int argc,
                        char **operands)
 {
@@ -78,8 +78,8 @@ int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
   }
   if (code != CLI_OK)
     return code;
-  /* Who ignores it, as a service does, would have the rest of a long list fail with a message for each `| head`. What runs
-   * another program leaves that as it is. */
+  /* Who ignores it, as a service does, would have the rest of a long list fail with a message for each
+   * `| head`. What runs another program leaves that as it is. */
   if (!command->stops)
     signal(SIGPIPE, SIG_DFL);
   char **operands = argv + first;

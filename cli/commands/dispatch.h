@@ -26,7 +26,8 @@ struct cli_commands {
  * wrong with them; a word that is no command is refused with the one that was perhaps meant. */
 int cli_commands_run(const struct cli_commands *commands, int argc, char **argv);
 
-/* Prints the help of the command that the words name, "ls" or "tape", "ls", ended by a NULL; or refuses them likewise. */
+/* Prints the help of the command that the words name, "ls" or "tape", "ls", ended by a NULL; or
+ * refuses them likewise. */
 int cli_commands_help(const struct cli_commands *commands, char **words);
 
 /* "ls" of "tape ls". */

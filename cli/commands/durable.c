@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a run is stands in the store alone: its answers have the scope "run:NAME", so nothing has to be kept beside them. That two
- * runs of one name are not under way at once is a lock on a byte of a file in the store, which is gone with the process. How many
- * calls were answered and sent is read from the event log: the user's, or one for the time of the run, whose problems are then
- * printed as they would have been.
+ * What a run is stands in the store alone: its answers have the scope "run:NAME", so nothing has to be kept
+ * beside them. That two runs of one name are not under way at once is a lock on a byte of a file in the
+ * store, which is gone with the process. How many calls were answered and sent is read from the event log:
+ * the user's, or one for the time of the run, whose problems are then printed as they would have been.
  */
 #include "cli/commands/durable.h"
 
@@ -264,7 +264,8 @@ static int keep_target(void *arg, const struct idem_answer *answer)
   return cli_keep(arg, answer);
 }
 
-/* Where the first call that was sent differs from the nearest that an earlier start has got; "" if that is not known. */
+/* Where the first call that was sent differs from the nearest that an earlier start has got; ""
+ * if that is not known. */
 static void say_difference(struct idem_store *store, const struct durable *run, char *out, size_t size)
 {
   struct cli_kept target = {0};

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A durable run: a program that is started again and again until it has ended well, and makes each call once. `run --durable
- * NAME` gives it a scope of its own, in which every call is counted (repeats=sequence), what is killed is finished (guard=on),
- * and answers stay for --keep. They are dropped when the program exits with 0; else the run is unfinished, and `ls --runs` lists
- * it.
+ * A durable run: a program that is started again and again until it has ended well, and makes each call once.
+ * `run --durable NAME` gives it a scope of its own, in which every call is counted (repeats=sequence), what
+ * is killed is finished (guard=on), and answers stay for --keep. They are dropped when the program exits with
+ * 0; else the run is unfinished, and `ls --runs` lists it.
  *
  *     return options->durable ? cli_durable_run(options, argv) : cli_launch(argv, NULL);
  *
- * The program is a child here, since somebody has to see how it ends: signals are passed on, and its exit is ours.
+ * The program is a child here, since somebody has to see how it ends: signals are passed on, and its exit is
+ * ours.
  */
 #ifndef IDEMSHIM_CLI_DURABLE_H
 #define IDEMSHIM_CLI_DURABLE_H

@@ -178,7 +178,8 @@ static int find_target(struct idem_store *store, const char *id, struct cli_kept
   return result < 0 ? cli_not_found(result, &error) : CLI_OK;
 }
 
-/* The rule that is in force for the call, with what would mend the difference; or that it has that already. */
+/* The rule that is in force for the call, with what would mend the difference; or
+ * that it has that already. */
 static void advise(const struct idem_answer *target, const char *difference, struct explanation *explanation)
 {
   struct idem_config config;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* `fleet`: the store that this machine shares with others: is it set up well, what is in it, and what does it lack? */
+/* `fleet`: the store that this machine shares with others: is it set up well, what is in it,
+ * and what does it lack? */
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
@@ -15,8 +16,8 @@
 
 /* check */
 
-/* For idem_store_fleet_check(). `list` takes the findings for JSON; without one each is a line at once. The server's words may be
- * in it. */
+/* For idem_store_fleet_check(). `list` takes the findings for JSON; without one each is a line at once. The
+ * server's words may be in it. */
 static void print_finding(void *list, enum idem_fleet_finding finding, const char *what, const char *text)
 {
   static const char *const words[] = {"ok", "warning", "bad"};

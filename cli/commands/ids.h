@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Answers that are to be removed: collected first and removed then, since what is visited must not change meanwhile.
+ * Answers that are to be removed: collected first and removed then, since what is visited must not change
+ * meanwhile.
  *
  *     struct cli_ids ids = {.scope = "run:night"};
  *     int code = cli_ids_collect(store, &ids);
@@ -26,7 +27,8 @@ struct cli_ids {
  * are there, and to be released all the same. */
 int cli_ids_collect(struct idem_store *store, struct cli_ids *ids);
 
-/* One that somebody else has removed meanwhile is what was wanted. `what` is the word of the progress line; NULL: none. */
+/* One that somebody else has removed meanwhile is what was wanted. `what` is the word of the
+ * progress line; NULL: none. */
 int cli_ids_remove(struct idem_store *store, const struct cli_ids *ids, char *what);
 
 void cli_ids_release(struct cli_ids *ids);

@@ -37,7 +37,8 @@ struct listing {
   size_t columns;   /* of the terminal */
   int64_t now_us;
   uint64_t printed;
-  /* ls --limit reads from the newest on, and keeps what it prints last first; tape ls knows from where on it prints. */
+  /* ls --limit reads from the newest on, and keeps what it prints last first; tape ls knows
+   * from where on it prints. */
   char **kept;
   uint64_t room, seen, from;
   const struct tape *tape;
@@ -131,8 +132,8 @@ static const struct column answer_columns[] = {
     [TOKENS] = {"TOKENS", 11, true},
 };
 
-/* What stands behind the columns: the call, with at most half of the room; what was asked, and of whom. Without a terminal it
- * is whole, and the line ends somewhere all the same. */
+/* What stands behind the columns: the call, with at most half of the room; what was asked, and of whom.
+ * Without a terminal it is whole, and the line ends somewhere all the same. */
 static void put_call(FILE *out, const struct listing *listing, const char *call, struct idem_span path,
                      struct idem_span body)
 {
@@ -275,8 +276,9 @@ static const struct column record_columns[] = {
     [TOTAL] = {"TOOK", 7, false}, [BYTES] = {"SIZE", 9, false},
 };
 
-/* "-" where there was nothing. libcurl's name for what went wrong stands before the call, which on a terminal is left out
- * where it is that of the line above: of two hundred calls to one URL it is the prompts that one looks at. */
+/* "-" where there was nothing. libcurl's name for what went wrong stands before the call, which on a terminal
+ * is left out where it is that of the line above: of two hundred calls to one URL it is the prompts that one
+ * looks at. */
 static void print_record(struct listing *listing, const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;
@@ -316,8 +318,8 @@ static void print_record(struct listing *listing, const struct tape_record *reco
     free(call);
 }
 
-/* A tape is read in its order and knows its length, so nothing has to be kept. A body that cannot be read leaves its line
- * without a prompt. */
+/* A tape is read in its order and knows its length, so nothing has to be kept. A body that cannot be read
+ * leaves its line without a prompt. */
 static int visit_record(void *arg, const struct tape_record *peeked)
 {
   struct listing *listing = arg;

@@ -23,8 +23,9 @@ struct pricing {
   struct cli_money money;
 };
 
-/* What is stored was paid for once. It has saved what its repeat would have cost, if it was replayed at all: the page counts
- * each answer once, as the tokens are. The repeat is taken for one that came later than a prompt cache lives. */
+/* What is stored was paid for once. It has saved what its repeat would have cost, if it was replayed at all:
+ * the page counts each answer once, as the tokens are. The repeat is taken for one that came later than a
+ * prompt cache lives. */
 static int price_answer(void *arg, const struct idem_answer *answer)
 {
   struct pricing *pricing = arg;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the answers of a store have cost and saved, by a file of prices (cli/view/prices.h), in the forms of `stats`.
+ * What the answers of a store have cost and saved, by a file of prices (cli/view/prices.h), in the forms of
+ * `stats`.
  *
  *     struct cli_money money;
  *     int code = cli_money_of_store(store, "prices.json", &money);      reads every answer

@@ -49,7 +49,8 @@ static void look(struct sums *sums)
   idem_config_release(&config);
 }
 
-/* Where counting has begun anew meanwhile (stats --zero), or the store cannot be read any more, all that is there is of the run. */
+/* Where counting has begun anew meanwhile (stats --zero), or the store cannot be read any more, all that
+ * is there is of the run. */
 static uint64_t more(const struct sums *now, enum idem_counter counter)
 {
   uint64_t was = before.stats.counter[counter], is = now->stats.counter[counter];
@@ -61,7 +62,8 @@ static double more_money(double is, double was)
   return is < was ? is : is - was;
 }
 
-/* "observe: 2 of 3 calls would have been answered from the store, which saves 0.6 s, 2 input and 23 output tokens, $0.0002". */
+/* "observe: 2 of 3 calls would have been answered from the store, which saves 0.6 s, 2 input and 23
+ * output tokens, $0.0002". */
 static int tell(int code)
 {
   static struct sums now;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why calls were sent, left alone or not stored: the last few hundred decisions of a store, by event and reason, for `stats` in
- * its three forms.
+ * Why calls were sent, left alone or not stored: the last few hundred decisions of a store, by event and
+ * reason, for `stats` in its three forms.
  *
  *     cli_reasons_print(store);                  // a line for each, the most frequent first
  *     json_object_set_new(document, "reasons", cli_reasons_json(store));

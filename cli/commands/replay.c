@@ -108,8 +108,8 @@ static int check_live_from(const struct idem_config *config, uint64_t exchanges)
                   exchanges);
 }
 
-/* A replay that were written on the tape that it reads would change what was recorded; and where none can be written, there
- * would be nothing to compare at the end. */
+/* A replay that were written on the tape that it reads would change what was recorded; and where none can be
+ * written, there would be nothing to compare at the end. */
 static int check_output(const struct idem_config *config)
 {
   struct stat from, to;

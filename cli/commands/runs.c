@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* `ls --runs` and `rm --run`: durable runs that are not finished. What they are stands in the scopes of their answers. */
+/* `ls --runs` and `rm --run`: durable runs that are not finished. What they are stands in the
+ * scopes of their answers. */
 #include "cli/commands/durable.h"
 
 #include "cli/commands/ids.h"

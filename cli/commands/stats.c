@@ -78,8 +78,8 @@ static int print_stats_json(const struct idem_stats *stats, struct idem_store *s
 
 /* The Prometheus text format, version 0.0.4. */
 
-/* Counters end in _total and units are base units, as Prometheus has it: what is counted in milliseconds is told in seconds.
- * Gauges have no suffix. */
+/* Counters end in _total and units are base units, as Prometheus has it: what is counted in milliseconds is
+ * told in seconds. Gauges have no suffix. */
 static void print_metric(const char *name, const char *suffix, const char *type, const char *help,
                          double value)
 {
@@ -108,8 +108,8 @@ static const char *model_name(const struct stats *page, size_t i)
   return atomic_load(&page->model[i].place) == STATS_NAMED ? page->model[i].name : "";
 }
 
-/* The tokens of one model that `model` has: all of its places in the page, which may be two, or 0 if an earlier one has told
- * them. Tokens of no model, and of those that found no place, have the label "". */
+/* The tokens of one model that `model` has: all of its places in the page, which may be two, or 0 if an
+ * earlier one has told them. Tokens of no model, and of those that found no place, have the label "". */
 static uint64_t tokens_of(const struct stats *page, size_t model, bool output)
 {
   uint64_t sum = 0;
@@ -251,7 +251,8 @@ static int print_text(const struct idem_stats *stats, struct idem_store *store, 
   return CLI_OK;
 }
 
-/* What is counted meanwhile is counted from zero. Which answers have been replayed stays known: their tokens are saved once. */
+/* What is counted meanwhile is counted from zero. Which answers have been replayed stays known: their
+ * tokens are saved once. */
 static int zero(struct idem_store *store)
 {
   char path[4096];

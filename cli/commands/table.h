@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every command of `idemshim`, for what goes over them: the dispatch, the help, the completions. A command of commands
- * (`tape`) has a table of its own in its row.
+ * Every command of `idemshim`, for what goes over them: the dispatch, the help, the completions. A command of
+ * commands (`tape`) has a table of its own in its row.
  *
  *     return cli_commands_run(&cli_commands, argc - 1, argv + 1);
  */

@@ -24,8 +24,9 @@ enum doctor_kind {
 #undef X
 };
 
-/* How a finding counts. NOTE changes nothing; COVERS says that calls are reached, MAYBE that some are if they are made;
- * UNKNOWN that there may be calls that nothing tells of; LIMITS that some pass by; BLOCKS that none can be reached. */
+/* How a finding counts. NOTE changes nothing; COVERS says that calls are reached, MAYBE that some are if they
+ * are made; UNKNOWN that there may be calls that nothing tells of; LIMITS that some pass by; BLOCKS that none
+ * can be reached. */
 enum doctor_weight { DOCTOR_NOTE, DOCTOR_COVERS, DOCTOR_MAYBE, DOCTOR_UNKNOWN, DOCTOR_LIMITS, DOCTOR_BLOCKS };
 /* The doctor's answer. COVERED: its calls are reached, and nothing that was found passes by. PARTLY: some
  * are, or may be, and some pass by. NOT_COVERED: none can be, or none was found that is. CANNOT_TELL: what is
@@ -93,8 +94,8 @@ void doctor_look_at_libcurl(struct doctor *doctor);
 void doctor_look_at_plugins(struct doctor *doctor);
 void doctor_look_at_versions(struct doctor *doctor);
 
-/* Files that a program may load: what `pattern` finds, in which "{}" is the directory above the program's, and "~" the
- * user's home. */
+/* Files that a program may load: what `pattern` finds, in which "{}" is the directory above the program's,
+ * and "~" the user's home. */
 struct doctor_module {
   const char *name; /* what people call it; NULL: as its file, and it may be anything */
   const char *pattern;
@@ -113,7 +114,8 @@ void doctor_look_at_preloads(struct doctor *doctor, const char *preload);
 void doctor_look_at_config(struct doctor *doctor);
 void doctor_look_at_vitals(struct doctor *doctor, const char *maps);
 
-/* Of both: a mode that is not the usual one, and a setting, by its place in idem_variable_docs, that is given. */
+/* Of both: a mode that is not the usual one, and a setting, by its place in
+ * idem_variable_docs, that is given. */
 void doctor_find_mode(struct doctor *doctor, enum idem_mode mode);
 void doctor_find_setting(struct doctor *doctor, size_t number, bool has_value, const char *file,
                          unsigned line);

@@ -64,7 +64,8 @@ void doctor_find(struct doctor *doctor, enum doctor_kind kind, const char *forma
   doctor->findings[doctor->finding_count++] = finding;
 }
 
-/* What blocks counts first; then whether anything is reached for sure or may be; then whether something passes by. */
+/* What blocks counts first; then whether anything is reached for sure or may be; then
+ * whether something passes by. */
 static enum doctor_verdict judge_findings(const struct doctor *doctor)
 {
   size_t of_weight[DOCTOR_BLOCKS + 1] = {0};

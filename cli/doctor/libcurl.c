@@ -168,8 +168,8 @@ static bool needs_libcurl(const struct cli_elf *elf)
   return false;
 }
 
-/* Who has the names of libcurl's functions as data, and not as symbols, asks the dynamic linker for them. Who knows only
- * the name of its file may open it, and so may a library for a program that never needs that. */
+/* Who has the names of libcurl's functions as data, and not as symbols, asks the dynamic linker for them. Who
+ * knows only the name of its file may open it, and so may a library for a program that never needs that. */
 static void look_for_opener(struct doctor *doctor, const struct cli_object *object)
 {
   static const char *const files[] = {"libcurl.so", "libcurl-gnutls.so"};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Modules on the disk: what a runtime, or a server, may load for the code or the configuration that it is given. The
- * file of the program does not name them, so they are looked for where it would look.
+ * Modules on the disk: what a runtime, or a server, may load for the code or the configuration that it is
+ * given. The file of the program does not name them, so they are looked for where it would look.
  */
 #include "cli/doctor/doctor.h"
 
@@ -35,8 +35,8 @@ static void judge_use(struct doctor *doctor, const struct doctor_module *module,
     doctor_find(doctor, DOCTOR_MULTI_TOO, "%s", objects->list[0].name);
 }
 
-/* A module brings what it needs with it, so it is followed like a program; one that does not even name libcurl is not,
- * for a server may have hundreds. */
+/* A module brings what it needs with it, so it is followed like a program; one that does not even name
+ * libcurl is not, for a server may have hundreds. */
 static void look_at_file(struct doctor *doctor, const struct doctor_module *module, const char *path,
                          bool is_any)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs whose calls are made by something else: a helper that they start, or plugins that they load as they are
- * configured. Those that are known are looked at; of others it is said that they have plugins, which nothing tells of. */
+/* Programs whose calls are made by something else: a helper that they start, or plugins that they load as
+ * they are configured. Those that are known are looked at; of others it is said that they have plugins, which
+ * nothing tells of. */
 #include "cli/doctor/doctor.h"
 
 #include <stdlib.h>
@@ -62,7 +63,8 @@ static void look_at_places(struct doctor *doctor)
   free(real);
 }
 
-/* Of a program whose way to make calls is known, it does not matter that it has plugins, too: most large ones have. */
+/* Of a program whose way to make calls is known, it does not matter that it has plugins, too:
+ * most large ones have. */
 void doctor_look_at_plugins(struct doctor *doctor)
 {
   const struct cli_object *program = doctor->objects.list;

@@ -203,8 +203,8 @@ static void note_server(struct doctor_proof *proof, const char *origin)
 }
 
 /* Adds up the events of a log; `reason` is the last that one of them gave. Events that are not counted by
- * name still show that the library saw something that a rule wanted, but for one that says that none did; a line that is not JSON, or cut short by a kill, is passed
- * over. */
+ * name still show that the library saw something that a rule wanted, but for one that says that none did; a
+ * line that is not JSON, or cut short by a kill, is passed over. */
 static void count_events(struct doctor_proof *proof, const char *log, struct doctor_events *out, char *reason,
                          size_t size)
 {

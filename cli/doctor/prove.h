@@ -5,8 +5,8 @@
  * command to call whom it calls, so that the events alone are its witness.
  *
  *     struct doctor_proof proof;
- *     int code = doctor_prove(&proof, argc, argv, false);   CLI_OK: there is a verdict, either way
- *     puts(proof.verdict);                                  "proven: the first run went live and was stored, ..."
+ *     int code = doctor_prove(&proof, argc, argv, false);  CLI_OK: there is a verdict, either way
+ *     puts(proof.verdict);                                 "proven: the first run went live and was stored, ..."
  *
  * The command's input is empty, its output is kept from the terminal, and it is ended after a minute.
  */
@@ -22,8 +22,8 @@ struct doctor_events {
 
 /* One run of the command, as seen from outside and by the library. */
 struct doctor_run {
-  long
-      requests; /* that arrived at the server during this run; in a live proof, that the library saw go out */
+  /* That arrived at the server during this run; in a live proof, that the library saw go out. */
+  long requests;
   struct doctor_events events;
   int status, signal; /* how the command ended; -1 and 0 if by neither */
   bool timed_out;
@@ -42,8 +42,8 @@ struct doctor_proof {
   struct doctor_run runs[2];
 };
 
-/* Runs the command with each {URL} of its arguments replaced, but for a live proof. Returns an enum cli_exit; if that is not
- * CLI_OK, it has said why there is no proof either way. */
+/* Runs the command with each {URL} of its arguments replaced, but for a live proof. Returns an enum cli_exit;
+ * if that is not CLI_OK, it has said why there is no proof either way. */
 int doctor_prove(struct doctor_proof *proof, int argc, char **argv, bool live);
 
 /* A server on the loopback that answers each request as an LLM would, and each with another answer, so that

@@ -198,7 +198,8 @@ static void look_at_stack(struct doctor *doctor)
     }
   if (!cli_elf_find(&program->elf, "/rustc/"))
     return;
-  /* Rust's panics name the source files of its libraries. The name is put together here, so that it is not in this very program. */
+  /* Rust's panics name the source files of its libraries. The name is put together here, so that it is not
+   * in this very program. */
   for (size_t i = 0; i < sizeof(rust_crates) / sizeof(rust_crates[0]); i++) {
     char file[32];
     snprintf(file, sizeof(file), "/%s-", rust_crates[i]);

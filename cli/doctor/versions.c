@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Versions that do not fit: a libc older than what our objects need, and libcurls with more options than we know. */
+/* Versions that do not fit: a libc older than what our objects need, and libcurls with more
+ * options than we know. */
 #include "cli/doctor/doctor.h"
 
 #include <limits.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the library in a process shows of itself (config/vitals.h): counted calls, the settings that it has read, the
- * store that it has opened and as whom. It is read from the process's memory, which takes the right to trace it, and
- * nothing of it is trusted: a text has an end because it is given one, and a number is only printed.
+ * What the library in a process shows of itself (config/vitals.h): counted calls, the settings that it has
+ * read, the store that it has opened and as whom. It is read from the process's memory, which takes the right
+ * to trace it, and nothing of it is trusted: a text has an end because it is given one, and a number is only
+ * printed.
  */
 #include "cli/doctor/doctor.h"
 
@@ -145,8 +146,8 @@ static void tell_calls(struct doctor *doctor, const struct idem_vitals *vitals,
                 *vitals->why_passed ? "; the first: " : "", vitals->why_passed);
 }
 
-/* Without settings no handle of libcurl was made by a function of ours. An empty configuration is one with a mistake, or
- * of a process in which the library is off. */
+/* Without settings no handle of libcurl was made by a function of ours. An empty configuration is one with a
+ * mistake, or of a process in which the library is off. */
 static void judge(struct doctor *doctor, const struct memory *memory, const struct idem_vitals *vitals)
 {
   struct idem_config config;

@@ -20,8 +20,9 @@
 /*
  * Finds and opens an existing store. Only the variables that concern the store are looked at: a mistake in a
  * rule does not keep anybody from looking at what is stored. Returns CLI_OK, or has said what is wrong and
- * returns the code to exit with. Close with idem_store_close(). With `only_reads`, root becomes the owner of the store for as
- * long as this process lives, as by sudo -u: what lies there is the owner's, and so is what it may lead to.
+ * returns the code to exit with. Close with idem_store_close(). With `only_reads`, root becomes the owner of
+ * the store for as long as this process lives, as by sudo -u: what lies there is the owner's, and so is what
+ * it may lead to.
  */
 int cli_find_store(const struct cli_options *options, bool only_reads, struct idem_store **out);
 

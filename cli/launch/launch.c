@@ -109,8 +109,8 @@ void cli_begin_run(void)
 
 /* The library. */
 
-/* Relative to the command's own directory: a build tree, and where `make install` has put it (IDEM_LIB: lib/x86_64-linux-gnu,
- * lib64, lib). */
+/* Relative to the command's own directory: a build tree, and where `make install` has put it (IDEM_LIB:
+ * lib/x86_64-linux-gnu, lib64, lib). */
 static const char *const places[] = {".", "../" IDEM_LIB};
 
 /* /proc/self/exe is asked, since argv[0] may be a link or be found by PATH. */
@@ -196,8 +196,8 @@ int cli_preload_library(void)
 
 /* Starting. */
 
-/* A key that what is there was not made with would leave the calls of a whole run unstored, or off the tape. What else a store
- * has, the shim says and goes on without it; a recording that cannot be written is none. */
+/* A key that what is there was not made with would leave the calls of a whole run unstored, or off the tape.
+ * What else a store has, the shim says and goes on without it; a recording that cannot be written is none. */
 static int check_keys(const struct idem_config *config)
 {
   struct idem_store *store = NULL;
@@ -321,7 +321,8 @@ int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *conf
 {
   /* The last is not passed on: who ignores it would never hear of the end. */
   static const int passed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
-  /* Without SA_RESTART: a runtime that puts handlers off (the thread sanitizer's) calls them between two waits. */
+  /* Without SA_RESTART: a runtime that puts handlers off (the thread sanitizer's) calls
+   * them between two waits. */
   struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO};
   struct sigaction before[sizeof(passed) / sizeof(*passed)];
   int code = prepare_program(argv, check), status = 0;

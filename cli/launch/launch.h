@@ -18,21 +18,25 @@
  * directory. Returns CLI_OK, or has said what is wrong. */
 int cli_set_variables(const struct cli_options *options);
 
-/* What is run is one run, whose processes say at their end what it came to (IDEMSHIM_SUMMARY, IDEMSHIM_RUN). */
+/* What is run is one run, whose processes say at their end what it came to
+ * (IDEMSHIM_SUMMARY, IDEMSHIM_RUN). */
 void cli_begin_run(void);
 
 /* Checks the configuration, asks `check` (may be NULL), preloads the library and becomes the program. Comes
  * back only if nothing was started, with the code to exit with: 126, 127, or CLI_USAGE. */
 int cli_launch(char **argv, int (*check)(const struct idem_config *config));
 
-/* The same with the program as a child, which gets the signals that this process is sent. Then asks `end` with what it exited
- * with, and exits with what that says; as the program did, by a signal too, if it says the same. */
+/* The same with the program as a child, which gets the signals that this process is sent. Then asks `end`
+ * with what it exited with, and exits with what that says; as the program did, by a signal too, if it says
+ * the same. */
 int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *config), int (*end)(int code));
 
-/* CLI_USAGE, said why, where a rule has budget=usd: and its file of prices cannot be used; `more` ends the line. */
+/* CLI_USAGE, said why, where a rule has budget=usd: and its file of prices cannot be used;
+ * `more` ends the line. */
 int cli_expect_prices(const struct idem_config *config, const char *more);
 
-/* The absolute path of libidemshim.so, which is beside this command or in ../IDEM_LIB; the caller frees it. NULL if it is nowhere. */
+/* The absolute path of libidemshim.so, which is beside this command or in ../IDEM_LIB; the caller frees it.
+ * NULL if it is nowhere. */
 char *cli_find_library(void);
 
 /* Puts that library before whatever LD_PRELOAD names already. Returns CLI_OK, or has said what is missing and

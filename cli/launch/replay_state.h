@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files for the time of a program, and the one in which the processes of one replay count what they were given. Without it
- * each process would begin with the first recorded outcome; with it, the third process gets the third.
+ * Files for the time of a program, and the one in which the processes of one replay count what they were
+ * given. Without it each process would begin with the first recorded outcome; with it, the third process gets
+ * the third.
  */
 #ifndef IDEMSHIM_CLI_REPLAY_STATE_H
 #define IDEMSHIM_CLI_REPLAY_STATE_H
@@ -10,14 +11,16 @@
 #include <stdbool.h>
 
 /*
- * Makes an empty file or directory of this user alone, under a name that nobody had. Its place is the first of $XDG_RUNTIME_DIR,
- * $TMPDIR and /tmp that is an absolute path and can be written to; without the first for what may be large, since that is memory.
+ * Makes an empty file or directory of this user alone, under a name that nobody had. Its place is the first
+ * of $XDG_RUNTIME_DIR, $TMPDIR and /tmp that is an absolute path and can be written to; without the first for
+ * what may be large, since that is memory.
  *
  *     char path[PATH_MAX];
  *     if (!cli_make_temporary(path, "run", CLI_LARGE_FILE))
  *       return cli_fail(CLI_STORE, "%s: %s", path, strerror(errno));
  *
- * `path` has the name that was tried also where it fails, with errno set. Who made it removes it (cli_remove_at_end()).
+ * `path` has the name that was tried also where it fails, with errno set. Who made it removes it
+ * (cli_remove_at_end()).
  */
 enum cli_temporary { CLI_SMALL_FILE, CLI_LARGE_FILE, CLI_LARGE_DIRECTORY };
 bool cli_make_temporary(char path[PATH_MAX], const char *what, enum cli_temporary kind);
@@ -31,7 +34,8 @@ bool cli_make_temporary(char path[PATH_MAX], const char *what, enum cli_temporar
  */
 int cli_make_replay_state(void);
 
-/* Has the file, or the directory and the files in it, removed when this process ends, whatever it has become by then. */
+/* Has the file, or the directory and the files in it, removed when this process ends, whatever
+ * it has become by then. */
 void cli_remove_at_end(const char *path);
 
 #endif

@@ -4,9 +4,9 @@
  * everything else to standard error, so that a pipe gets results alone; whatever was stored by others is
  * escaped on its way (text.h).
  *
- *     return cli_fail(CLI_USAGE, "no operand; name an answer by its id");     "idemshim: show: no operand; ..."
- *     cli_fact("stored", "%s", cli_ago(ago, answer->stored_us));              "stored        5m ago"
- *     printf("%sgone%s\n", cli_style(CLI_RED), cli_style(CLI_PLAIN));         red on a terminal alone
+ *     return cli_fail(CLI_USAGE, "no operand; name an answer by its id");   "idemshim: show: no operand; ..."
+ *     cli_fact("stored", "%s", cli_ago(ago, answer->stored_us));            "stored        5m ago"
+ *     printf("%sgone%s\n", cli_style(CLI_RED), cli_style(CLI_PLAIN));       red on a terminal alone
  */
 #ifndef IDEMSHIM_CLI_OUTPUT_H
 #define IDEMSHIM_CLI_OUTPUT_H
@@ -33,8 +33,8 @@ int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2,
 /* The same for what the user should know although the work goes on. */
 #define cli_warn(...) ((void)cli_fail(CLI_OK, "warning: " __VA_ARGS__))
 
-/* Whether a file that is named can be read; errno has why not. A directory, which fopen(3) opens and which then looks
- * empty, cannot. Nothing is opened, for a pipe is read once. */
+/* Whether a file that is named can be read; errno has why not. A directory, which fopen(3) opens and which
+ * then looks empty, cannot. Nothing is opened, for a pipe is read once. */
 bool cli_readable_file(const char *path);
 
 /* Few, and none of them carries a meaning alone: a sign or a word says the same. */

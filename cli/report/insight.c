@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a person would work out from the bytes of an exchange: what was said in the pieces of a stream, how a retry differs from
- * the attempt before it, what it has cost, and why an answer was none to keep. */
+/* What a person would work out from the bytes of an exchange: what was said in the pieces of a stream, how a
+ * retry differs from the attempt before it, what it has cost, and why an answer was none to keep. */
 #include "cli/report/report.h"
 #include "cli/view/exchange.h"
 #include "config/words.h"
@@ -35,7 +35,8 @@ static void put_difference(const struct report *report, const struct report_call
   tape_record_release(&before);
 }
 
-/* The rule that would have met it without any configuration; a host that is none of those is somebody's own. */
+/* The rule that would have met it without any configuration; a host that is none of
+ * those is somebody's own. */
 static const struct idem_rule *rule_of(const struct report *report, const struct tape_record *record)
 {
   const char *at = memmem(record->origin.data, record->origin.len, "://", 3),

@@ -234,8 +234,8 @@ void report_picture(const struct report *report)
   fputs("</svg></div></div>\n", report->out);
 }
 
-/* Without scripts it only shows; with one, a part of it is chosen (report.js). As wide as the window: each bin is so many calls
- * that were under way, the failed ones below. */
+/* Without scripts it only shows; with one, a part of it is chosen (report.js). As wide as the window: each
+ * bin is so many calls that were under way, the failed ones below. */
 void report_overview(const struct report *report)
 {
   /* Not on the stack, and there is one page a process. */

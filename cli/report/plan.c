@@ -196,8 +196,8 @@ struct rows {
 /* The first row of its lane in which nothing is under way; the last one is shared when there are
  * too many. Calls of one thread overlap in the multi interface, so a lane may need several rows.
  * Taking the first free one keeps a lane as low as it can be, and puts calls that follow each
- * other on one line, where a retry is seen as a retry. What a copy finishes in the background is under way beside the
- * thread's own calls, and has thin rows below them. */
+ * other on one line, where a retry is seen as a retry. What a copy finishes in the background is under way
+ * beside the thread's own calls, and has thin rows below them. */
 static void place_in_row(struct report *report, struct report_call *call, struct rows *rows)
 {
   struct report_lane *lane = &report->lanes[call->lane];

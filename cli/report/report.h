@@ -124,13 +124,14 @@ void report_overview(const struct report *report);
 /* One exchange of the list. */
 void report_exchange(const struct report *report, const struct tape_record *record);
 
-/* What it opens to beyond its bytes: the answer joined, the difference to the attempt before, why it was not stored. */
+/* What it opens to beyond its bytes: the answer joined, the difference to the attempt before,
+ * why it was not stored. */
 void report_insight(const struct report *report, const struct report_call *call,
                     const struct tape_record *record);
 void report_answer(const struct report *report, const struct tape_record *record);
 
-/* What the app had waited before it gave up the attempt before this one, in µs; -1: that ended in another way, or there was none.
- * An upstream may have finished it all the same, and been paid for it. */
+/* What the app had waited before it gave up the attempt before this one, in µs; -1: that ended in another
+ * way, or there was none. An upstream may have finished it all the same, and been paid for it. */
 int64_t report_gave_up_after(const struct report *report, const struct report_call *call);
 
 /* The call with that number; NULL: it is not in the picture. */
@@ -145,7 +146,8 @@ const char *report_ending(const struct report_call *call, char text[32]);
 /* The text with markup, control characters and marks that turn the direction made harmless. */
 void report_text(FILE *out, struct idem_span text);
 
-/* The same for the value of an attribute, which stands in single quotes; bytes beyond ASCII are shown as escapes. */
+/* The same for the value of an attribute, which stands in single quotes; bytes beyond ASCII
+ * are shown as escapes. */
 void report_attribute(FILE *out, struct idem_span text);
 
 /* As much of the text, up to `most`, as ends with a whole character. */

@@ -12,8 +12,8 @@
 
 #include "tape/tape.h"
 
-/* For each exchange the number of the one that made it good, the first success of its operation behind it; 0: it did not fail, or
- * none did. What cannot be read has 0. Returns an enum cli_exit. The caller frees it. */
+/* For each exchange the number of the one that made it good, the first success of its operation behind it; 0:
+ * it did not fail, or none did. What cannot be read has 0. Returns an enum cli_exit. The caller frees it. */
 int cli_attempts_read(const struct tape *tape, uint64_t **good);
 
 #endif

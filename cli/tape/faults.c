@@ -151,7 +151,8 @@ static void lose(struct tape_outcome *outcome, struct event_text *facts, uint32_
                                    .facts = outcome->facts};
 }
 
-/* As from a program whose own timeout is that long: what others would do in between is not known to a tape. */
+/* As from a program whose own timeout is that long: what others would do in between
+ * is not known to a tape. */
 static void stall(const struct idem_fault *fault, struct tape_outcome *outcome, struct tape_call *call,
                   struct event_text *facts, char text[512])
 {
@@ -206,7 +207,8 @@ static int visit(void *arg, const struct tape_record *record)
   return write_record(arg, record);
 }
 
-/* Nothing is to be redacted again, so any rule will do; what is set for the program is no business of a copy. */
+/* Nothing is to be redacted again, so any rule will do; what is set for the program is
+ * no business of a copy. */
 static int copy_tape(struct faults *faults, const struct tape *tape, const char *key_file, const char *dir)
 {
   struct idem_config config;

@@ -2,13 +2,16 @@
 /*
  * What if: a tape on which some exchanges ended otherwise, for a program that nobody can change.
  *
- *     429@3        exchange 3 was answered with that status        reset        the connection was reset before an answer
- *     cut@0.5      the answer broke off after half of its body     stall:30s    nothing came for so long, and it timed out
+ *     429@3      exchange 3 was answered with that status
+ *     reset      the connection was reset before an answer
+ *     cut@0.5    the answer broke off after half of its body
+ *     stall:30s  nothing came for so long, and it timed out
  *
- * @N behind it is an exchange of the tape; without it, a fault is that of every exchange that has none of its own.
+ * @N behind it is an exchange of the tape; without it, a fault is that of every exchange that has none of its
+ * own.
  *
  *     char *copy;
- *     int code = cli_faults_make("429@3,cut@0.5", tape, key_file, &copy);      the caller removes the directory and frees it
+ *     int code = cli_faults_make("429@3,cut@0.5", tape, key_file, &copy);  the caller removes and frees it
  */
 #ifndef IDEMSHIM_CLI_FAULTS_H
 #define IDEMSHIM_CLI_FAULTS_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `tape import FILE.har -o DIR`: what a browser, mitmproxy or HTTP Toolkit has saved becomes a tape, and so something to replay,
- * to compare and to draw. A HAR knows less than libcurl tells: the bytes of headers are put together again, the body is as it
- * was decoded, and times are those that were measured there. Entries are written in the order of their starts; those that meet
- * no rule are left out, for a replay would not meet them either.
+ * `tape import FILE.har -o DIR`: what a browser, mitmproxy or HTTP Toolkit has saved becomes a tape, and so
+ * something to replay, to compare and to draw. A HAR knows less than libcurl tells: the bytes of headers are
+ * put together again, the body is as it was decoded, and times are those that were measured there. Entries
+ * are written in the order of their starts; those that meet no rule are left out, for a replay would not meet
+ * them either.
  */
 #include "cli/launch/launch.h"
 #include "cli/output/output.h"
@@ -99,7 +100,8 @@ static bool is_one_of(const char *name, const char *const *names)
   return *name == ':' || !*name;
 }
 
-/* What the transport adds or takes off: an app that uses libcurl would not have set it, and the body has no coding any more. */
+/* What the transport adds or takes off: an app that uses libcurl would not have set it, and the body
+ * has no coding any more. */
 static const char *const not_asked[] = {"Host", "Content-Length", "Connection", "Accept-Encoding", NULL};
 static const char *const not_answered[] = {"Content-Length", "Content-Encoding", "Transfer-Encoding", NULL};
 

@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* The option wins over the variable, as everywhere. What a configuration file says is put into the environment, where it
- * lives as long as the command. */
+/* The option wins over the variable, as everywhere. What a configuration file says is put into the
+ * environment, where it lives as long as the command. */
 const char *cli_tape_key(const struct cli_options *options)
 {
   struct idem_config config;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `tape export --otlp`: a run as a trace in OTLP's JSON (opentelemetry-proto 1.x, trace.proto), which collectors and viewers
- * read. The run is the root; each exchange is a span below it, with the attributes of OpenTelemetry's GenAI conventions. These
- * are in a repository of their own (open-telemetry/semantic-conventions-genai) and all in Development, so the version that is
- * followed stands in SCHEMA. Prompts and answers are not written: the conventions have them as opt-in.
+ * `tape export --otlp`: a run as a trace in OTLP's JSON (opentelemetry-proto 1.x, trace.proto), which
+ * collectors and viewers read. The run is the root; each exchange is a span below it, with the attributes of
+ * OpenTelemetry's GenAI conventions. These are in a repository of their own
+ * (open-telemetry/semantic-conventions-genai) and all in Development, so the version that is followed stands
+ * in SCHEMA. Prompts and answers are not written: the conventions have them as opt-in.
  */
 #include "cli/output/json.h"
 #include "cli/output/output.h"

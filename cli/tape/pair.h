@@ -27,7 +27,8 @@ struct cli_pair_side {
   size_t count;
 };
 
-/* Reads what names the exchanges. `origins` are RECORDED=NOW texts: a NOW is named as its RECORDED. Returns an enum cli_exit. Free `item`. */
+/* Reads what names the exchanges. `origins` are RECORDED=NOW texts: a NOW is named as its RECORDED. Returns
+ * an enum cli_exit. Free `item`. */
 int cli_pair_read(const struct tape *tape, const char *const *origins, struct cli_pair_side *side);
 
 /* Whether each of them is one; else it is said, as of --map-origin. Returns an enum cli_exit. */

@@ -8,8 +8,8 @@
  *     printf("%s", cli_curl_info_value(46, 3));                    HTTP/2
  *
  * The names are tables of text, curl_errors.def, curl_infos.def and curl_values.def: what
- * a newer libcurl brings is a row there. What is returned is nobody's to free, and some of it is overwritten by
- * the next call: the command has one thread.
+ * a newer libcurl brings is a row there. What is returned is nobody's to free, and some of it is overwritten
+ * by the next call: the command has one thread.
  */
 #ifndef IDEMSHIM_CLI_CURL_NAMES_H
 #define IDEMSHIM_CLI_CURL_NAMES_H
@@ -24,8 +24,8 @@ const char *cli_curl_error(uint32_t code);
 const char *cli_curl_info(unsigned number);
 /* A fact has no type on a tape, and eight bytes may be a number, "1.1.1.1" or "OPTIONS". */
 bool cli_curl_info_is_text(unsigned number);
-/* What the value of a fact means: "HTTP/2", "Basic, Digest"; "" where it is a number like any other. Overwritten by the next
- * call. */
+/* What the value of a fact means: "HTTP/2", "Basic, Digest"; "" where it is a number like any other.
+ * Overwritten by the next call. */
 const char *cli_curl_info_value(unsigned number, int64_t value);
 /* The loop over all infos ends here. */
 enum { CLI_INFOS = 80 }; /* above every number that has a name */

@@ -128,7 +128,8 @@ bool cli_is_event_stream(struct idem_span headers)
 
 /* What came of it. */
 
-/* What the app would have to handle: a transfer that broke off, a status from 400 on, or what only looks like an answer. */
+/* What the app would have to handle: a transfer that broke off, a status from 400 on, or what only
+ * looks like an answer. */
 bool cli_record_failed(const struct tape_record *record)
 {
   enum { FAILURE = 400 };

@@ -4,7 +4,7 @@
  * have (the call, the headers, the bodies) is shown by the same code, as a struct idem_answer:
  *
  *     struct idem_answer view = cli_record_view(record);
- *     cli_fact_take("call", cli_call_text(&view, CLI_CALL_WHOLE));      "POST https://api.openai.com/v1/responses?a=b"
+ *     cli_fact_take("call", cli_call_text(&view, CLI_CALL_WHOLE));  "POST https://api.openai.com/v1/responses?a=b"
  *     cli_put_line(stdout, prompt, ...)
  *
  * Texts are allocated and the caller's; NULL means that memory ran out. Spans point into the answer or the

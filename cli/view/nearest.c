@@ -79,11 +79,12 @@ struct search {
   uint64_t most;
 };
 
-/* What a visit ends with when the search is over, which is no error; and what two operations are alike at most. */
+/* What a visit ends with when the search is over, which is no error; and what two
+ * operations are alike at most. */
 enum { ENOUGH = 1, ALIKE_MOST = 999 };
 
-/* Another operation at the same place is compared; the same key is the target itself. Of equally near ones the
- * newest, which came first, stays. */
+/* Another operation at the same place is compared; the same key is the target itself. Of equally near ones
+ * the newest, which came first, stays. */
 static int visit(void *arg, const struct idem_answer *answer)
 {
   struct search *search = arg;
@@ -105,8 +106,9 @@ static int visit(void *arg, const struct idem_answer *answer)
   return result == 0 && alike >= ALIKE_MOST ? ENOUGH : result;
 }
 
-/* The number of answers is asked first, for the progress. Comparing reads both bodies as JSON, so only those of the same
- * method, origin and path are compared; how alike two are is the store's judgement, in thousandths. */
+/* The number of answers is asked first, for the progress. Comparing reads both bodies as JSON, so only those
+ * of the same method, origin and path are compared; how alike two are is the store's judgement, in
+ * thousandths. */
 int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, bool all,
                      struct cli_nearest *nearest, struct idem_error *error)
 {

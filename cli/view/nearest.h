@@ -30,21 +30,22 @@ void cli_kept_release(struct cli_kept *kept);
 struct cli_nearest {
   struct cli_kept kept;
   int alike; /* 0 to 1000; -1: no other request for this method, origin and path */
-  uint64_t looked,
-      answers; /* so many of so many were looked at; fewer if none can be nearer than the one that was found */
+  /* So many of so many were looked at; fewer if none can be nearer than the one that was found. */
+  uint64_t looked, answers;
   char difference[512]; /* where the two first differ, in words */
 };
 
 /* A few tenths of a second, however large the store. */
 enum { CLI_NEAREST_MOST = 10000 };
 
-/* Looks through the newest answers, or through all, for the request that is nearest to `target`; among equally near ones, for
- * the newest. Shows progress. 0 or -errno. End with cli_kept_release(&nearest->kept). */
+/* Looks through the newest answers, or through all, for the request that is nearest to `target`; among
+ * equally near ones, for the newest. Shows progress. 0 or -errno. End with
+ * cli_kept_release(&nearest->kept). */
 int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, bool all,
                      struct cli_nearest *nearest, struct idem_error *error);
 
-/* Writes the rule with what would make two calls one that differ so; "" where no field of a rule would. False if it has that
- * already. */
+/* Writes the rule with what would make two calls one that differ so; "" where no field of a rule would. False
+ * if it has that already. */
 bool cli_mend(const struct idem_rule *rule, const char *difference, char *out, size_t size);
 
 /* Writes what a person can do so that two calls become one operation, given their difference as

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a prompt cache: how long an entry lives after its last use, how much has to be there, and in which steps. These are
- * OpenAI's and Anthropic's shortest, read 2026-11. */
+/* Of a prompt cache: how long an entry lives after its last use, how much has to be there, and in which
+ * steps. These are OpenAI's and Anthropic's shortest, read 2026-11. */
 enum { CACHE_US = 300000000, CACHE_LEAST = 1024, CACHE_STEP = 128 };
 
 /* What it gives is the caller's own text, or lives as long as the command; a mistake in the settings is as
@@ -91,7 +91,8 @@ const char *cli_dollars(char out[40], double usd)
   return out;
 }
 
-/* Names longer than a row has room for are one row if they begin alike, and so are those that are printed alike. */
+/* Names longer than a row has room for are one row if they begin alike, and so are those
+ * that are printed alike. */
 struct cli_money_row *cli_money_row(struct cli_money *money, const char *model)
 {
   char name[sizeof(money->row[0].model)];

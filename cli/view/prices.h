@@ -18,15 +18,16 @@ struct cli_tokens_used {
   int64_t input, cached, written, output;
 };
 
-/* The file that was named, else that of IDEMSHIM_PRICES, which may stand in a configuration file; NULL if there is none. */
+/* The file that was named, else that of IDEMSHIM_PRICES, which may stand in a configuration file;
+ * NULL if there is none. */
 const char *cli_prices_file(const char *named);
 struct prices *cli_prices_load(const char *path);
 
 /* What an answer says that it took; what it does not say is 0. */
 struct cli_tokens_used cli_tokens_used(const struct cli_reply *reply);
 
-/* What the same call would have taken `since_us` later: within the time of a prompt cache its input is cached, as far as the
- * provider caches it by itself or was told to. */
+/* What the same call would have taken `since_us` later: within the time of a prompt cache its input is
+ * cached, as far as the provider caches it by itself or was told to. */
 struct cli_tokens_used cli_tokens_of_repeat(const struct cli_reply *reply, int64_t since_us);
 
 /* Dollars; negative where the model has no price, or its name says nothing. */

@@ -18,8 +18,8 @@
  * runs out. */
 char *cli_prompt(struct idem_span body);
 
-/* The model that is asked, from the body, or from the path as Gemini, Bedrock and Azure have it; "" where neither names one.
- * The caller frees it; NULL when memory runs out. */
+/* The model that is asked, from the body, or from the path as Gemini, Bedrock and Azure have it; "" where
+ * neither names one. The caller frees it; NULL when memory runs out. */
 char *cli_model(struct idem_span path, struct idem_span body);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One document after the other: a body is one, or its events or lines are. What a document adds is found by its names, so
- * that a stream and a whole answer, and the providers, share the code: a choice of OpenAI's has `message` or `delta`, a
- * piece of Anthropic's `delta` or `content_block`, a candidate of Gemini's `content`.
+ * One document after the other: a body is one, or its events or lines are. What a document adds is found by
+ * its names, so that a stream and a whole answer, and the providers, share the code: a choice of OpenAI's has
+ * `message` or `delta`, a piece of Anthropic's `delta` or `content_block`, a candidate of Gemini's `content`.
  */
 #include "cli/view/reply.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a model answered, put together from what came: the text of all pieces of a stream, its tools, why it ended, and what
- * of the input came out of the provider's cache. Providers are not told apart: their words for the same thing are tried one
- * after the other.
+ * What a model answered, put together from what came: the text of all pieces of a stream, its tools, why it
+ * ended, and what of the input came out of the provider's cache. Providers are not told apart: their words
+ * for the same thing are tried one after the other.
  *
  *     struct cli_reply reply;
  *     cli_reply_read(&reply, headers, body, encoded);
@@ -19,12 +19,12 @@ struct cli_reply {
       *reasons;            /* "" where it does not say; reasons: one for each choice, with commas between */
   char *text, *tools;      /* "" where there is none; tools: "name(arguments)", a line each */
   struct idem_usage usage; /* as everywhere: cached and reasoning tokens are in it once */
-  int64_t cached,
-      written; /* of the input: read from the provider's cache, and written to it; -1: it does not say */
+  /* Of the input: read from the provider's cache, and written to it; -1: it does not say. */
+  int64_t cached, written;
 };
 
-/* A body that is no JSON, or has only begun, gives what can be read of it. All members are set; without memory they are
- * empty. */
+/* A body that is no JSON, or has only begun, gives what can be read of it. All members are set; without
+ * memory they are empty. */
 void cli_reply_read(struct cli_reply *reply, struct idem_span headers, struct idem_span body, bool encoded);
 void cli_reply_release(struct cli_reply *reply);
 

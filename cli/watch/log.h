@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event log (IDEMSHIM_LOG) as it is written: one event after the other, also what is appended later, and over the log's
- * rotation. Lines that are no JSON are passed over, for other programs may write there, too.
+ * The event log (IDEMSHIM_LOG) as it is written: one event after the other, also what is appended later, and
+ * over the log's rotation. Lines that are no JSON are passed over, for other programs may write there, too.
  *
  *     struct cli_log log;
  *     int code = cli_log_open(&log, options);

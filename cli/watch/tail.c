@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-/* What is shown before it follows, without --limit; how far back that is looked for; and how often it looks. */
+/* What is shown before it follows, without --limit; how far back that is looked for;
+ * and how often it looks. */
 enum { LINES_USUAL = 20, BEFORE = 16 << 20, EACH_MS = 100 };
 
 /* Green: not paid for again. Red: paid for and lost, or something is wrong. */
@@ -26,7 +27,7 @@ static enum cli_style style_of(const char *name)
   return CLI_PLAIN;
 }
 
-/* "14:03:09.120   4711 python3      hit           200  1.2 s  api.openai.com/v1/responses  3f9c0d1a2b4e5f60  direct" */
+/* "14:03:09.120   4711 python3   hit   200  1.2 s  api.openai.com/v1/responses  3f9c0d1a2b4e5f60  direct" */
 static void print_event(const struct cli_event *event)
 {
   char when[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE] = "", program[32], host[128], status[16] = "", *rest = NULL;
@@ -65,7 +66,8 @@ static void put(const struct cli_options *options, const struct cli_log *log, co
   putchar('\n');
 }
 
-/* Where the last of the events that are there begins is known when all were read; so they are counted first. */
+/* Where the last of the events that are there begins is known when all were read; so
+ * they are counted first. */
 static uint64_t count_events(const struct cli_options *options)
 {
   struct cli_log log;

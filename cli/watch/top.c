@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `top`: what goes on in a store. Who owns a claim, and whether somebody waits for it, is seen in the store's shared page; which
- * call that is, since when, and why calls were not ours, in the event log. Without a log the first half is there all the same.
+ * `top`: what goes on in a store. Who owns a claim, and whether somebody waits for it, is seen in the store's
+ * shared page; which call that is, since when, and why calls were not ours, in the event log. Without a log
+ * the first half is there all the same.
  */
 #include "cli/output/json.h"
 #include "cli/output/text.h"

@@ -10,8 +10,9 @@
  *       ahead_note_piece(&ahead);
  *     }
  *
- * A reader that goes on may have no end before its answer begins, as a microphone; meanwhile neither the app's
- * timeout nor its progress callback would count. Until its first piece libcurl would wait in the reader, too.
+ * A reader that goes on may have no end before its answer begins, as a microphone; meanwhile neither the
+ * app's timeout nor its progress callback would count. Until its first piece libcurl would wait in the
+ * reader, too.
  */
 #ifndef IDEMSHIM_SHIM_AHEAD_H
 #define IDEMSHIM_SHIM_AHEAD_H
@@ -27,8 +28,8 @@
 struct ahead {
   int64_t started_us, first_us; /* when the first piece had come, or 0 */
   long limit_ms;                /* the app's own for the call, or 0 */
-  /* What a reader is offered, and what may be written to: programs exist that know how large libcurl's buffer is, and do not look at
-   * the room. */
+  /* What a reader is offered, and what may be written to: programs exist that know how large libcurl's buffer
+   * is, and do not look at the room. */
   size_t room, buffer;
   bool late;
 };

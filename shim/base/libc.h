@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What libidemshim.so needs of libc, so that it is loaded by any: the front is preloaded into every program, and one that a
- * loader refuses keeps that program from starting. A file that uses one of the functions below includes this.
+ * What libidemshim.so needs of libc, so that it is loaded by any: the front is preloaded into every program,
+ * and one that a loader refuses keeps that program from starting. A file that uses one of the functions below
+ * includes this.
  *
- * - glibc 2.34 moved libdl and libpthread into libc and gave what was in them a new version. The old one is asked for, which
- *   newer ones have, too. It is a weak reference, since a program under an older glibc may have neither library.
+ * - glibc 2.34 moved libdl and libpthread into libc and gave what was in them a new version. The old one is
+ *   asked for, which newer ones have, too. It is a weak reference, since a program under an older glibc may
+ *   have neither library.
  * - What other libcs than glibc do not have is weak as well.
  *
- * So these names may be NULL, and LIBC_HAS(name) asks. libc_suffices() does before anything of ours is on, so only what
- * forwards calls has to ask for itself.
- * Tests read the imports off the object, none of which is newer than glibc 2.17, and start a program of musl with it, whose loader
- * refuses what imports a name that musl does not have.
+ * So these names may be NULL, and LIBC_HAS(name) asks. libc_suffices() does before anything of ours is on, so
+ * only what forwards calls has to ask for itself. Tests read the imports off the object, none of which is
+ * newer than glibc 2.17, and start a program of musl with it, whose loader refuses what imports a name that
+ * musl does not have.
  */
 #ifndef IDEMSHIM_SHIM_LIBC_H
 #define IDEMSHIM_SHIM_LIBC_H
@@ -33,11 +35,12 @@ OLD_GLIBC_FRONT(LIBC_WEAK)
 #define LIBC_HAS(name) ((name) != NULL)
 #endif
 
-/* False where libc is not glibc, or a program has none of the libraries that its glibc is made of: then everything is
- * forwarded. */
+/* False where libc is not glibc, or a program has none of the libraries that its glibc is made of: then
+ * everything is forwarded. */
 bool libc_suffices(void);
 
-/* pthread_atfork() and at_quick_exit() of glibc, without the object files that would make their imports strong. */
+/* pthread_atfork() and at_quick_exit() of glibc, without the object files that would make
+ * their imports strong. */
 void libc_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 void libc_at_quick_exit(void (*handler)(void));
 

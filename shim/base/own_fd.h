@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * own_fd: a socket of ours that is kept, in a process whose app closes what it does not know and has files of its own
- * under the numbers afterwards.
+ * own_fd: a socket of ours that is kept, in a process whose app closes what it does not know and has files of
+ * its own under the numbers afterwards.
  *
  *     struct own_fd end = OWN_FD_NONE;
  *     own_fd_take(&end, fd);
@@ -9,9 +9,9 @@
  *       send(end.fd, ...);
  *     own_fd_close(&end);
  *
- * The kernel gives each socket an inode of its own, so that none of ours is taken for another; what has no inode of
- * its own, as an eventfd, cannot be kept this way. The store's files have a table (store/base/fd.h). It belongs to
- * whoever has it, and has no lock.
+ * The kernel gives each socket an inode of its own, so that none of ours is taken for another; what has no
+ * inode of its own, as an eventfd, cannot be kept this way. The store's files have a table (store/base/fd.h).
+ * It belongs to whoever has it, and has no lock.
  */
 #ifndef IDEMSHIM_SHIM_OWN_FD_H
 #define IDEMSHIM_SHIM_OWN_FD_H

@@ -7,8 +7,8 @@
  *     pieces_end(&pieces);                              // the reader had no more for now
  *     len = pieces_give(&pieces, into, room);           // never beyond that end
  *
- * With chunked coding each piece of an app's is a chunk, so a server sees where they end. They belong to who declares
- * them, and take no lock; all zero is none.
+ * With chunked coding each piece of an app's is a chunk, so a server sees where they end. They belong to who
+ * declares them, and take no lock; all zero is none.
  */
 #ifndef IDEMSHIM_SHIM_PIECES_H
 #define IDEMSHIM_SHIM_PIECES_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open addressing: a key is in the first free slot from its own on, and no more than half of the slots are taken.
- * A removal moves what follows back, so that there are no graves to walk over. Who looks without the lock while
- * something moves can miss it, which find() then makes sure of, or meet a slot with the key of one entry and the
- * address of another: so an entry counts only if it has the key itself.
+ * Open addressing: a key is in the first free slot from its own on, and no more than half of the slots are
+ * taken. A removal moves what follows back, so that there are no graves to walk over. Who looks without the
+ * lock while something moves can miss it, which find() then makes sure of, or meet a slot with the key of one
+ * entry and the address of another: so an entry counts only if it has the key itself.
  */
 #include "shim/base/pointer_map.h"
 

@@ -10,12 +10,13 @@
  *       pointer_map_give(&things, &thing->entry);
  *     thing = pointer_map_find(&things, object);              // NULL: not one of ours
  *
- * Every call of an app looks something up here, so pointer_map_find() takes no lock if it finds. It may then read
- * an entry that another thread is just giving back; so what is looked up without a lock comes from
- * pointer_map_take(), whose memory is never freed. Entries from elsewhere are found by pointer_map_find_locked().
+ * Every call of an app looks something up here, so pointer_map_find() takes no lock if it finds. It may then
+ * read an entry that another thread is just giving back; so what is looked up without a lock comes from
+ * pointer_map_take(), whose memory is never freed. Entries from elsewhere are found by
+ * pointer_map_find_locked().
  *
- * The map grows with its entries and never shrinks. A lookup may still be reading the slots from before it grew:
- * they stay, and are as many again as those in use at most.
+ * The map grows with its entries and never shrinks. A lookup may still be reading the slots from before it
+ * grew: they stay, and are as many again as those in use at most.
  *
  * Any thread may call any of this, whatever locks it holds: none is taken below this one. A fork holds it
  * (pointer_map_lock), and the child lets go of it before it does anything else.
@@ -69,7 +70,8 @@ static inline unsigned pointer_map_count(const struct pointer_map *map)
   return atomic_load_explicit(&map->count, memory_order_relaxed);
 }
 
-/* An entry that is in no map: one that was given back, as it was left, or a new one of zeros. NULL without memory. */
+/* An entry that is in no map: one that was given back, as it was left, or a new one of
+ * zeros. NULL without memory. */
 void *pointer_map_take(struct pointer_map *map);
 
 /* Takes out an entry that came from pointer_map_take(), for the next one to take. */
@@ -105,8 +107,8 @@ static inline size_t pointer_slots_seek(const struct pointer_slots *slots, const
   return at;
 }
 
-/* NULL if there is none. A glance takes no lock: it may miss one that is there, and never finds wrongly. It is inline
- * for curl_easy_setopt(), which an app with many handles calls for each of them in turn. */
+/* NULL if there is none. A glance takes no lock: it may miss one that is there, and never finds wrongly. It
+ * is inline for curl_easy_setopt(), which an app with many handles calls for each of them in turn. */
 static inline void *pointer_map_glance(const struct pointer_map *map, const void *key)
 {
   const struct pointer_slots *slots = atomic_load_explicit(&map->slots, memory_order_acquire);

@@ -11,11 +11,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Loading and opening the store, and JSON as deep as it is read: 40 KB were measured to be enough for both. A stack that is
- * not the thread's own may have no more, for coroutines are many. */
+/* Loading and opening the store, and JSON as deep as it is read: 40 KB were measured to be enough for both. A
+ * stack that is not the thread's own may have no more, for coroutines are many. */
 #define NEEDED         65536u
 #define NEEDED_FOREIGN 40960u
-/* The kernel keeps at least this free below the main thread's stack, which grows [mmap_base in the kernel]. */
+/* The kernel keeps at least this free below the main thread's stack, which grows
+ * [mmap_base in the kernel]. */
 #define MAIN_MOST (128u << 20)
 #define PAGE      4096u
 
@@ -53,8 +54,9 @@ static bool is_readable(uintptr_t page)
   return readable;
 }
 
-/* There is a page at the end of most that nobody may read. A stack that has none looks as long as what is below it. Pages are
- * remembered for all threads, so that the hits of coroutines that take turns cost no system call. */
+/* There is a page at the end of most that nobody may read. A stack that has none looks as long as what is
+ * below it. Pages are remembered for all threads, so that the hits of coroutines that take turns cost no
+ * system call. */
 static bool foreign_suffices(uintptr_t here)
 {
   static _Atomic(uintptr_t) known[256]; /* have enough below them */

@@ -20,8 +20,8 @@ static struct timer *meld(struct timer *one, struct timer *other)
   return root;
 }
 
-/* The children of a root that is taken away: first melded by twos from the left, then all from the right, which is
- * what keeps the heap from becoming a list. */
+/* The children of a root that is taken away: first melded by twos from the left, then all from the right,
+ * which is what keeps the heap from becoming a list. */
 static struct timer *meld_children(struct timer *child)
 {
   struct timer *pairs = NULL, *root = NULL;

@@ -7,8 +7,8 @@
  *     for (struct timer *timer; (timer = timer_heap_due(&heap, now_us));)
  *       ...timer_set(&heap, timer, later_us) or timer_unset(&heap, timer)...
  *
- * A timer is a member of what it is for, and all zero while it is not set. Nothing allocates, nothing fails. The
- * caller sees to it that one thread at a time works on a heap.
+ * A timer is a member of what it is for, and all zero while it is not set. Nothing allocates, nothing fails.
+ * The caller sees to it that one thread at a time works on a heap.
  *
  * It is a pairing heap: setting costs a comparison, unsetting the logarithm of the number, amortized.
  */

@@ -187,7 +187,8 @@ static void own(struct call *call)
     request->api->sign(&request->op, IDEM_SIGN_TURN);
 }
 
-/* A replay never goes live, nor does what is refused. libcurl refuses a transfer without a URL, and touches no network for it. */
+/* A replay never goes live, nor does what is refused. libcurl refuses a transfer without a URL, and
+ * touches no network for it. */
 static enum call_step starve(struct call *call)
 {
   const struct shadow *shadow = call->request.shadow;
@@ -247,7 +248,8 @@ static enum call_step go_on(struct call *call, struct decision decision)
   return CALL_RUN;
 }
 
-/* An owner that has stalled is waited for no longer. The event tells it each time, and a line once in a process. */
+/* An owner that has stalled is waited for no longer. The event tells it each time, and a
+ * line once in a process. */
 static void pass(struct request *request, const char *stalled)
 {
   const struct idem_request *bytes = &request->bytes;

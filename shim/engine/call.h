@@ -18,8 +18,9 @@
  * A call belongs to its handle's shadow, so that nothing of it is in a frame that an exception, a jump, a
  * cancel or pthread_exit() takes away. libcurl refuses such a handle for good, but for its cleanup. What the
  * call holds is given up when the handle is used again (call_come_upon) or cleaned up (call_detach), or when
- * its thread ends (inflight.h). Whether a callback is calling us or has been left by a jump is told by the stack
- * where that can be (inflight_is_left); the memory stays until the driver comes back or the handle goes.
+ * its thread ends (inflight.h). Whether a callback is calling us or has been left by a jump is told by the
+ * stack where that can be (inflight_is_left); the memory stays until the driver comes back or the handle
+ * goes.
  *
  * Like its handle, a call belongs to one thread at a time.
  */
@@ -34,10 +35,10 @@
 #include "shim/transport/transport.h"
 
 /*
- * perform: OPEN, then WAITING as long as another call sends the operation, then one of DIRECT, TRANSPORT, LIVE.
- * A multi: OPEN while its body is still to be read, then FOLLOWING, TRANSPORT or LIVE; FOLLOWING becomes
- * TRANSPORT within its own transfer, or DUE, which becomes LIVE outside of callbacks. STARVED and DROPPED are
- * failures that the app is told by its message. LEFT comes after LIVE alone.
+ * perform: OPEN, then WAITING as long as another call sends the operation, then one of DIRECT, TRANSPORT,
+ * LIVE. A multi: OPEN while its body is still to be read, then FOLLOWING, TRANSPORT or LIVE; FOLLOWING
+ * becomes TRANSPORT within its own transfer, or DUE, which becomes LIVE outside of callbacks. STARVED and
+ * DROPPED are failures that the app is told by its message. LEFT comes after LIVE alone.
  */
 enum call_state {
   CALL_OPEN,      /* nothing is decided; libcurl has the handle, if at all, as the app has made it */
@@ -48,7 +49,8 @@ enum call_state {
   CALL_DUE,       /* a multi: it has to go live; its transport waits for that */
   CALL_LIVE,      /* libcurl runs it upstream, as `live` says */
   CALL_STORING,   /* a multi: that is over, and its message waits until its answer is stored */
-  CALL_STARVED, /* a tape's, or one that is refused, without memory or descriptors: it ends before it begins */
+  /* A tape's, or one that is refused, without memory or descriptors: it ends before it begins. */
+  CALL_STARVED,
   CALL_DROPPED, /* taken out of the app's multi, which did not take it in again */
   CALL_LEFT     /* given up while its frame may still come back: the handle and the claim are not ours */
 };
@@ -106,20 +108,20 @@ enum call_step call_look(struct call *call, bool done);
 /* DUE: its transport ends, and it goes live. The handle is not in libcurl's hands. */
 void call_go_live(struct call *call);
 
-/* LIVE, and another machine had taken the operation over before anything was sent; libcurl has ended it with `code`. It ends,
- * and the store decides anew. In a multi the handle is not in libcurl's hands. */
+/* LIVE, and another machine had taken the operation over before anything was sent; libcurl has ended it with
+ * `code`. It ends, and the store decides anew. In a multi the handle is not in libcurl's hands. */
 static inline bool call_is_fenced(const struct call *call)
 {
   return call->state == CALL_LIVE && call->request.op.fenced;
 }
 enum call_step call_again(struct call *call, CURLcode code);
 
-/* libcurl is done with it, or it is DONE. Returns what the app is told, since a tape may have another end; the
- * call is gone. */
+/* libcurl is done with it, or it is DONE. Returns what the app is told, since a tape may have another
+ * end; the call is gone. */
 CURLcode call_end(struct call *call, CURLcode code);
 
-/* The same in two halves, for calls that end in one turn of a multi: their answers are written together, by the first of the
- * second halves. Nothing of the app's runs between. */
+/* The same in two halves, for calls that end in one turn of a multi: their answers are written together, by
+ * the first of the second halves. Nothing of the app's runs between. */
 CURLcode call_end_first(struct call *call, CURLcode code, struct idem_gather *gather);
 void call_end_last(struct call *call);
 /* Between them: false, and the call is STORING, if the second half would wait for the disk. */
@@ -135,8 +137,8 @@ void call_abandon(struct call *call);
 /* The app uses a handle whose perform has not come back, or whose multi is in a callback. */
 void call_come_upon(struct shadow *shadow);
 
-/* The same for what a callback may do with its own handle, and libcurl refuses or allows without an end to the
- * transfer: only what is left for certain is given up. */
+/* The same for what a callback may do with its own handle, and libcurl refuses or allows without an end to
+ * the transfer: only what is left for certain is given up. */
 void call_come_upon_if_left(struct shadow *shadow);
 
 /* The handle is about to be cleaned up: nothing of the call holds on to anything. Its memory is to be given

@@ -69,9 +69,10 @@ static struct decision play(struct request *request, bool direct)
   return played(request, direct);
 }
 
-/* Who samples one prompt many times gets one answer many times, and is told that there is another way. A place has a
- * piece of the key and when its answer was given last; where two keys share one, it is told later. Nothing is written
- * but once a second, for threads with one hot key would each wait for the line of the other. */
+/* Who samples one prompt many times gets one answer many times, and is told that there is another way. A
+ * place has a piece of the key and when its answer was given last; where two keys share one, it is told
+ * later. Nothing is written but once a second, for threads with one hot key would each wait for the line of
+ * the other. */
 static void tell_sampler(const struct request *request)
 {
   enum { PLACES = 256, WITHIN_SECONDS = 60, SECONDS = 0xffffff };
@@ -172,8 +173,8 @@ static struct decision refuse(struct request *request, const struct own_answer *
   return (struct decision){.route = ROUTE_PROBLEM, .problem = problem};
 }
 
-/* A call of which nothing can be written down. At most once means: not without that. Without a reason it goes out as what
- * the store does not know; why, is told already. */
+/* A call of which nothing can be written down. At most once means: not without that. Without a reason it goes
+ * out as what the store does not know; why, is told already. */
 static struct decision unrecorded(struct request *request, const char *reason)
 {
   if (request->rule->indoubt == IDEM_INDOUBT_FAIL)
@@ -181,7 +182,8 @@ static struct decision unrecorded(struct request *request, const char *reason)
   return reason ? decide_live(request, reason) : untouched();
 }
 
-/* Mostly an app has one key and its SDK adds another, made anew for each try: then no retry is known as one. */
+/* Mostly an app has one key and its SDK adds another, made anew for each try: then no
+ * retry is known as one. */
 static void tell_several_keys(struct request *request)
 {
   static _Atomic bool told;
@@ -310,7 +312,8 @@ static struct decision ask(struct request *request, bool direct)
   return refuse(request, &own_answers_budget);
 }
 
-/* A thread that is cancelled with a claim, before the call is in the list of those under way, would never let it go. */
+/* A thread that is cancelled with a claim, before the call is in the list of those under way,
+ * would never let it go. */
 struct decision decide_again(struct request *request, bool direct)
 {
   int cancel;

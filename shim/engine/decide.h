@@ -10,9 +10,10 @@
  *     ...
  *     }
  *
- * Every reason why a call goes live that would not have to is told here, as a `bypass` event and a counter: an option
- * that neither way of replaying knows, a store that fails, a key that is missing. Nothing here touches libcurl's
- * transfer. A request is asked about by the thread that its handle belongs to; the store takes its own locks.
+ * Every reason why a call goes live that would not have to is told here, as a `bypass` event and a counter:
+ * an option that neither way of replaying knows, a store that fails, a key that is missing. Nothing here
+ * touches libcurl's transfer. A request is asked about by the thread that its handle belongs to; the store
+ * takes its own locks.
  */
 #ifndef IDEMSHIM_SHIM_DECIDE_H
 #define IDEMSHIM_SHIM_DECIDE_H
@@ -35,17 +36,17 @@ struct decision {
   const struct own_answer *problem;
 };
 
-/* Opens the request of a handle, reading its body ahead where it comes from the app, and asks about it. `direct` says
- * that the answer may go straight to the callbacks. After any decision the request must be released; what its route
- * says has been entered in the store must be left. */
+/* Opens the request of a handle, reading its body ahead where it comes from the app, and asks about it.
+ * `direct` says that the answer may go straight to the callbacks. After any decision the request must be
+ * released; what its route says has been entered in the store must be left. */
 struct decision decide_first(struct request *request, struct shadow *shadow, const struct idem_rule *rule,
                              bool direct);
 
 /* Asks once more about a request that has waited, and has been left since. */
 struct decision decide_again(struct request *request, bool direct);
 
-/* Decides about an answer that has begun to come (stream_follow.h). FOLLOW says that this handle cannot take it in
- * pieces, and waits for the whole. */
+/* Decides about an answer that has begun to come (stream_follow.h). FOLLOW says that this handle cannot take
+ * it in pieces, and waits for the whole. */
 struct decision decide_stream(struct request *request, bool direct);
 
 /* Lets a request that has been left go live as if we were not there, and tells why. */

@@ -24,7 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The transfer was as long as its header says. libcurl itself sees to that, unless the app has told it not to. */
+/* The transfer was as long as its header says. libcurl itself sees to that, unless the
+ * app has told it not to. */
 static bool is_of_its_length(const struct shadow *shadow, struct idem_span block, size_t body_len)
 {
   struct idem_span length = header_find(block, "content-length");

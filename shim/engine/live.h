@@ -6,10 +6,11 @@
  *     code = real->easy_perform(shadow->handle);      // or libcurl's multi does
  *     code = live_end(&live, code);                   // commits, and ends the claim
  *
- * Between the two ends the handle has our callbacks in front of the app's (tee.h), the upstream key among its headers,
- * and whatever a rescue needs; all of it is in the ledger of overrides and off again at the end. An answer is committed
- * before the app is told of it. In a copy of the process that has carried the transfer on, live_end() does not return:
- * the copy ends there. A failure to store is told once and changes nothing for the app.
+ * Between the two ends the handle has our callbacks in front of the app's (tee.h), the upstream key among its
+ * headers, and whatever a rescue needs; all of it is in the ledger of overrides and off again at the end. An
+ * answer is committed before the app is told of it. In a copy of the process that has carried the transfer
+ * on, live_end() does not return: the copy ends there. A failure to store is told once and changes nothing
+ * for the app.
  *
  * A live belongs to its call, on the heap; its handle's thread alone touches it.
  */
@@ -56,14 +57,15 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
  * what the app is told. */
 CURLcode live_end(struct live *live, CURLcode code);
 
-/* The same in two halves: between them the answers of others that end in this turn are gathered, to be written together. */
+/* The same in two halves: between them the answers of others that end in this turn are gathered,
+ * to be written together. */
 CURLcode live_end_first(struct live *live, CURLcode code, struct idem_gather *gather);
 void live_end_last(struct live *live, CURLcode code);
 /* Between the two: whether the second would not wait for the disk; after `wait` it does not. */
 bool live_is_stored(struct live *live, bool wait);
 
-/* The same for a transfer that the app gives up before its end: nothing is kept, and what has been sent is in doubt. A
- * callback of it may be running still. */
+/* The same for a transfer that the app gives up before its end: nothing is kept, and what has been sent is in
+ * doubt. A callback of it may be running still. */
 void live_abandon(struct live *live, const char *why);
 
 #endif

@@ -39,8 +39,8 @@ static void end_message(struct multi *multi, struct message *node)
     free(node);
 }
 
-/* A node that no shadow has must be there before a message is taken from libcurl. Where there is no memory, it is the multi's own,
- * or an app that waits for the end of its calls would never hear of it. */
+/* A node that no shadow has must be there before a message is taken from libcurl. Where there is no memory,
+ * it is the multi's own, or an app that waits for the end of its calls would never hear of it. */
 static bool has_spare(struct multi *multi)
 {
   if (multi->spare_message)
@@ -98,8 +98,8 @@ static void end_stored(struct multi *multi)
   }
 }
 
-/* All that have ended in this turn of the loop: so they share the flushes of the disk. Their answers are committed before the
- * app can learn of the ends; the loop does not wait for that. */
+/* All that have ended in this turn of the loop: so they share the flushes of the disk. Their answers are
+ * committed before the app can learn of the ends; the loop does not wait for that. */
 static void read_all(struct multi *multi, bool in_turn)
 {
   struct idem_gather gather = {.arg = multi};

@@ -6,9 +6,9 @@
  *     messages_read(multi);                   // after what may have ended transfers
  *     CURLMsg *message = messages_take(multi, &left);   // the app's curl_multi_info_read()
  *
- * A message lives in its handle and ends with the handle's removal, as libcurl has it. Each handle has a place
- * for one in its shadow, so that taking and dropping one cost the same whatever is waiting; one that has no
- * shadow gets a node from the heap. Called by the thread that works on the multi.
+ * A message lives in its handle and ends with the handle's removal, as libcurl has it. Each handle has a
+ * place for one in its shadow, so that taking and dropping one cost the same whatever is waiting; one that
+ * has no shadow gets a node from the heap. Called by the thread that works on the multi.
  */
 #ifndef IDEMSHIM_SHIM_MESSAGES_H
 #define IDEMSHIM_SHIM_MESSAGES_H
@@ -19,9 +19,10 @@ struct call;
 
 /* Takes all that libcurl has, and ends the calls that they are about. Without memory some are left there. */
 void messages_read(struct multi *multi);
-/* The same at the end of a turn: the message of a call whose answer is still to be stored is held back, for the app's loop does not
- * wait for the disk (multi_wake.h); and those of calls whose answers have been stored since are there from now on. In a turn alone,
- * for the app's count of running handles has them until they are told. */
+/* The same at the end of a turn: the message of a call whose answer is still to be stored is held back, for
+ * the app's loop does not wait for the disk (multi_wake.h); and those of calls whose answers have been stored
+ * since are there from now on. In a turn alone, for the app's count of running handles has them until they
+ * are told. */
 void messages_read_in_turn(struct multi *multi);
 /* Its call is none of those that are held back. */
 void messages_forget(struct call *call);

@@ -179,14 +179,16 @@ void multi_call_after_turn(struct multi *multi, CURLMcode code, int *running)
     else if (!fenced && *running > 0)
       --*running;
   }
-  /* The app's loop goes on until they are told, too. curl_multi_socket_all() turns by curl_multi_perform(). */
+  /* The app's loop goes on until they are told, too. curl_multi_socket_all() turns by
+   * curl_multi_perform(). */
   if (multi->driver.depth <= 1)
     *running += (int)multi->storing;
 }
 
 void multi_call_give_up(struct call *call, const char *why)
 {
-  /* Inside of a turn, or behind one that a callback has left: a copy would wait for bytes that libcurl has read. */
+  /* Inside of a turn, or behind one that a callback has left: a copy would wait for bytes
+   * that libcurl has read. */
   if (call->state != CALL_LIVE || call->multi->driver.depth > 1)
     return;
   rescue_now(&call->live.rescue, why);

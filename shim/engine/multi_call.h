@@ -4,10 +4,10 @@
  *
  * A hit runs by transport. A miss runs live with a tee, and its answer is committed when libcurl says that it
  * is done, before the app is told (messages.h). A follower runs by transport too, with nothing to read until
- * its owner is done; the header callback then finds out, in the app's thread, what has become of it. If it has
- * to go live after all, it is taken out and put in again with the app's own options, after the call of the
- * multi interface that it happened in: the app's count of running handles stays the same, and its loop is told
- * by libcurl. One that cannot be put in again ends with a message of ours.
+ * its owner is done; the header callback then finds out, in the app's thread, what has become of it. If it
+ * has to go live after all, it is taken out and put in again with the app's own options, after the call of
+ * the multi interface that it happened in: the app's count of running handles stays the same, and its loop is
+ * told by libcurl. One that cannot be put in again ends with a message of ours.
  *
  *     driver_lock = multi_enter(multi);
  *     multi_call_before_turn(multi);
@@ -46,8 +46,8 @@ void multi_call_give_up_all(struct multi *multi, const char *why);
 void multi_call_ready(struct call *call);
 void multi_call_unready(struct call *call);
 
-/* The call goes live: from now on it is looked at when its deadline is near, when an answer begins, and now and
- * then. A turn costs the same however many idle calls the multi has. */
+/* The call goes live: from now on it is looked at when its deadline is near, when an answer begins, and now
+ * and then. A turn costs the same however many idle calls the multi has. */
 void multi_call_watch(struct call *call);
 void multi_call_unwatch(struct call *call);
 

@@ -9,8 +9,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* All timers are one inode. The number of a signal that would be sent for a file tells ours, which sends none, from the app's, which has
- * closed what it does not know. */
+/* All timers are one inode. The number of a signal that would be sent for a file tells ours, which sends
+ * none, from the app's, which has closed what it does not know. */
 enum { MARK = 62 };
 
 static bool is_marked(const struct multi *multi)
@@ -65,8 +65,8 @@ void multi_wake_set(const struct multi *multi, int64_t deadline_us)
     timerfd_settime(multi->wake, deadline_us ? TFD_TIMER_ABSTIME : 0, deadline_us ? &at : &far, NULL);
 }
 
-/* libcurl refuses to be called from its socket callback, but for curl_multi_assign(). A child tells nothing: it may have an epoll
- * in common with its parent, whom it would take the timer from. */
+/* libcurl refuses to be called from its socket callback, but for curl_multi_assign(). A child tells nothing:
+ * it may have an epoll in common with its parent, whom it would take the timer from. */
 bool multi_wake_tell(struct multi *multi, CURL *handle)
 {
   bool wanted = multi->storing && multi->on_socket, taken = true;

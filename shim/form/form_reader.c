@@ -102,7 +102,8 @@ static const char *read_more(struct form_reader *reader, const struct ahead *ahe
   return NULL;
 }
 
-/* Reads until the reader ends, goes on for too long, or has gone over the limit: its bytes are kept in any case, for libcurl. */
+/* Reads until the reader ends, goes on for too long, or has gone over the limit: its bytes are kept in
+ * any case, for libcurl. */
 const char *form_reader_open(struct form_reader *reader, uint64_t limit, struct ahead *ahead,
                              const uint8_t *resumed)
 {
@@ -148,7 +149,8 @@ size_t form_reader_read(char *into, size_t size, size_t count, void *arg)
     return 0;
   size_t verdict = reader->verdict;
   reader->verdict = 0;
-  /* A pause that the app has ended since, or that belongs to a call which is over, would be ended by nobody. */
+  /* A pause that the app has ended since, or that belongs to a call which is over,
+   * would be ended by nobody. */
   if (verdict == CURL_READFUNC_PAUSE && (!reader->open || *reader->resumed != reader->resumed_before))
     verdict = 0;
   if (verdict)

@@ -6,7 +6,7 @@
  * So libcurl is given our callbacks: it gets what was read ahead, then what the app's reader goes on to say.
  * The app's reader is never asked for the same bytes twice, unless it can be rewound.
  *
- *     const char *reason = form_reader_open(reader, limit, &ahead, &resumed);   // reads ahead; NULL: reader->read has it all
+ *     const char *reason = form_reader_open(reader, limit, &ahead, &resumed);  // NULL: reader->read has it all
  *     ... libcurl reads, or an answer is replayed ...
  *     form_reader_close(reader);
  *
@@ -57,9 +57,9 @@ size_t form_reader_read(char *into, size_t size, size_t count, void *arg);
 int form_reader_seek(void *arg, curl_off_t offset, int origin);
 void form_reader_free(void *arg);
 
-/* Reads ahead, to the end, a little more than `limit` bytes, or until it is late. NULL, or why the content is not known; in both
- * cases the reader must be closed when the call ends. `resumed` counts how often the app has called
- * curl_easy_pause() to let a reader go on, and must stay until then. */
+/* Reads ahead, to the end, a little more than `limit` bytes, or until it is late. NULL, or why the content is
+ * not known; in both cases the reader must be closed when the call ends. `resumed` counts how often the app
+ * has called curl_easy_pause() to let a reader go on, and must stay until then. */
 const char *form_reader_open(struct form_reader *reader, uint64_t limit, struct ahead *ahead,
                              const uint8_t *resumed);
 void form_reader_close(struct form_reader *reader);

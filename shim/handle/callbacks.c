@@ -70,8 +70,8 @@ size_t callback_read(struct shadow *shadow, char *into, size_t room)
                                                            (void *)shadow->slot[SLOT_READDATA]);
 }
 
-/* libcurl's limits of UPLOAD_BUFFERSIZE [UPLOADBUFFER_MIN, _MAX]; what it leaves free round a chunk; since 8.7 its largest chunk with
- * that [Curl_fillreadbuffer, add_chunk, CURL_CHUNKED_MAXLEN]. */
+/* libcurl's limits of UPLOAD_BUFFERSIZE [UPLOADBUFFER_MIN, _MAX]; what it leaves free round a chunk; since
+ * 8.7 its largest chunk with that [Curl_fillreadbuffer, add_chunk, CURL_CHUNKED_MAXLEN]. */
 enum { UPLOAD_MIN = 16384, UPLOAD_MAX = 2 * 1024 * 1024, CHUNK_FRAME = 8 + 2 + 2, CHUNK_MAX = 65536 };
 
 struct ahead callback_ahead(const struct shadow *shadow, bool chunked)

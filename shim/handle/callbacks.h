@@ -5,8 +5,8 @@
  *     if (callback_write(shadow, data, len) != len)
  *       return callback_refused(shadow, false, len, taken);
  *
- * Each call takes whatever the shadow holds at that moment, for apps change callbacks from inside callbacks. In the
- * thread of the transfer, and with no lock held: the app may do there what it likes.
+ * Each call takes whatever the shadow holds at that moment, for apps change callbacks from inside callbacks.
+ * In the thread of the transfer, and with no lock held: the app may do there what it likes.
  */
 #ifndef IDEMSHIM_SHIM_CALLBACKS_H
 #define IDEMSHIM_SHIM_CALLBACKS_H
@@ -21,10 +21,10 @@ size_t callback_write(struct shadow *shadow, char *data, size_t len);
  * else nobody. Returns `len` if nobody wants it. */
 size_t callback_header(struct shadow *shadow, char *line, size_t len);
 
-/* A copy of bytes that we keep, with a NUL behind it, for an app's callback: one may write into what libcurl gives it, and libcurl's
- * header lines, and nearly always its pieces of a body, are strings for those that take them for one or end them themselves. It lies
- * in `room`, which is the caller's; a longer one, which only a header line is, with the handle until the next one. Without memory
- * for that it is `data`. */
+/* A copy of bytes that we keep, with a NUL behind it, for an app's callback: one may write into what libcurl
+ * gives it, and libcurl's header lines, and nearly always its pieces of a body, are strings for those that
+ * take them for one or end them themselves. It lies in `room`, which is the caller's; a longer one, which
+ * only a header line is, with the handle until the next one. Without memory for that it is `data`. */
 #define CALLBACK_COPY_ROOM (CURL_MAX_WRITE_SIZE + 1)
 char *callback_copy(struct shadow *shadow, char room[CALLBACK_COPY_ROOM], const char *data, size_t len);
 
@@ -35,8 +35,8 @@ size_t callback_header_copy(struct shadow *shadow, const char *line, size_t len)
 /* The read function, or fread() from READDATA. */
 size_t callback_read(struct shadow *shadow, char *into, size_t room);
 
-/* How a body or form is read ahead from now on: as much at once as libcurl would ask for where nothing is in its buffer yet, less
- * where it sends in chunks. */
+/* How a body or form is read ahead from now on: as much at once as libcurl would ask for where nothing is in
+ * its buffer yet, less where it sends in chunks. */
 struct ahead callback_ahead(const struct shadow *shadow, bool chunked);
 
 /* Puts a message into the app's ERRORBUFFER, if it has one. */

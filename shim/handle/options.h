@@ -13,8 +13,8 @@
  *   others  no effect on an answer that comes from the store; forwarded and forgotten
  *
  * An option that is in no list is newer than this table and counts as LIVE. A new one gets its number in
- * libcurl/curl_compat.h, a row here or among the FORWARDED in options.c, and a line in docs/delivery.md, which
- * scripts/fidelity-table prints. The test option_rows names those that are missing.
+ * libcurl/curl_compat.h, a row here or among the FORWARDED in options.c, and a line in docs/delivery.md,
+ * which scripts/fidelity-table prints. The test option_rows names those that are missing.
  */
 #ifndef IDEMSHIM_SHIM_OPTIONS_H
 #define IDEMSHIM_SHIM_OPTIONS_H
@@ -71,8 +71,8 @@
   X(ABSTRACT_UNIX_SOCKET)
 
 /* X(name) and X(name of a string). What we override (overrides.h), and must know to restore it; what a call
- * demands of the server's identity; what decides whether a redirect is followed and which path is asked for; and
- * where a credential is read from. */
+ * demands of the server's identity; what decides whether a redirect is followed and which path is asked for;
+ * and where a credential is read from. */
 #define OPTIONS_RARE(X)                                                                                      \
   X(VERBOSE)                                                                                                 \
   X(DEBUGFUNCTION)                                                                                           \

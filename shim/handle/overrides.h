@@ -13,8 +13,9 @@
  *     override_restore_all(shadow);
  *
  * What the app sets meanwhile of an overridden option is noted in the shadow alone, and reaches libcurl when
- * the option is restored: apps change options from inside their callbacks. What libcurl had already is neither
- * given nor restored. The shadow has three bits for each option. A reset of the handle clears them, since libcurl has then forgotten our values too.
+ * the option is restored: apps change options from inside their callbacks. What libcurl had already is
+ * neither given nor restored. The shadow has three bits for each option. A reset of the handle clears them,
+ * since libcurl has then forgotten our values too.
  *
  * The options are the rows of a table in overrides.c; setting one that is not there is a mistake that the
  * compiler or any test of the caller shows. Like its handle, a ledger belongs to one thread at a time. It

@@ -53,7 +53,8 @@ bool resolve_share(struct buffer *places, const struct shadow *shadow)
   return known;
 }
 
-/* True if the place is the URL's; and where another host may be asked, or libcurl may spell the URL's in another way. */
+/* True if the place is the URL's; and where another host may be asked, or libcurl may spell the
+ * URL's in another way. */
 static bool may_be_asked(const struct shadow *shadow, const char *place)
 {
   static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resolve: entries of CURLOPT_RESOLVE that libcurl keeps. It puts them into the cache of names of its multi, of which each
- * handle has one of its own for curl_easy_perform(), and leaves them there after the option is gone: a later call to that
- * host goes to the same address.
+ * resolve: entries of CURLOPT_RESOLVE that libcurl keeps. It puts them into the cache of names of its multi,
+ * of which each handle has one of its own for curl_easy_perform(), and leaves them there after the option is
+ * gone: a later call to that host goes to the same address.
  *
  *     resolve_note(shadow, list);               // the app sets the option
  *     resolve_share(&multi->resolved, shadow);  // and when the handle comes into a multi
@@ -21,7 +21,8 @@ bool resolve_note(struct shadow *shadow, const struct curl_slist *list);
 /* The same for a multi, of all that the handle has had. */
 bool resolve_share(struct buffer *places, const struct shadow *shadow);
 
-/* True if one of these places, of the handle or of its multi, that is not in the handle's list now may be asked by its call. */
+/* True if one of these places, of the handle or of its multi, that is not in the handle's list now may
+ * be asked by its call. */
 bool resolve_may_linger(const struct shadow *shadow, const struct buffer *places);
 
 #endif

@@ -496,8 +496,8 @@ const char *shadow_method(const struct shadow *shadow)
   return custom ? custom : shadow_own_method(shadow);
 }
 
-/* Of a URL in a text libcurl takes "." and ".." out of the path, so that /v1/../v2 goes out as /v2. A handle of its URL API
- * it takes as it is. False without memory. */
+/* Of a URL in a text libcurl takes "." and ".." out of the path, so that /v1/../v2 goes out as /v2. A handle
+ * of its URL API it takes as it is. False without memory. */
 static bool note_path(struct shadow *shadow)
 {
   const struct url_parts *parts = &shadow->parts;

@@ -89,8 +89,8 @@ struct shadow {
   struct buffer long_line;    /* the last header line that had no room on the stack (callback_copy) */
   struct buffer cookie_files; /* the names that were set, each with its NUL; kept as the cookies are */
   struct buffer resolved; /* whose addresses libcurl has been given (resolve.h); kept as libcurl keeps them */
-  struct pieces
-      unsent; /* a whole body that was read ahead, of which libcurl never asked for a byte (body.h) */
+  /* A whole body that was read ahead, of which libcurl never asked for a byte (body.h). */
+  struct pieces unsent;
   uintptr_t unsent_by[2]; /* READFUNCTION and READDATA that gave it */
   uintptr_t slot[SLOT_COUNT];
   struct rare *rare; /* RARE options that were set */
@@ -234,8 +234,8 @@ const char *shadow_needs(const struct shadow *shadow, enum option_way route, cha
 const char *shadow_needs_besides(const struct shadow *shadow, enum option_way route, unsigned beside,
                                  char room[24]);
 
-/* The app has given a share object a lock function: a copy of the process could wait for ever for one that another
- * thread held. */
+/* The app has given a share object a lock function: a copy of the process could wait for ever for one
+ * that another thread held. */
 extern _Atomic bool shadow_share_locks;
 
 /* A handle has been given a list of hosts that are https alone, which it may share. */

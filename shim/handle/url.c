@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Behind the scheme; NULL if it is not HTTP's. Without one libcurl takes http, unless the host's name says another
- * [urlapi.c, guess_scheme]. */
+/* Behind the scheme; NULL if it is not HTTP's. Without one libcurl takes http, unless the host's name says
+ * another [urlapi.c, guess_scheme]. */
 static const char *after_scheme(const char *url, struct url_parts *parts)
 {
   static const char others[][6] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};
@@ -104,7 +104,8 @@ bool url_split(const char *url, long port_option, size_t user_len, struct url_pa
     len = strcspn(authority, "/?#");
   }
   const char *path = authority + len;
-  /* Of two such signs in a text old versions take the first, and look for the host "b@host"; newer ones refuse it. */
+  /* Of two such signs in a text old versions take the first, and look for the host "b@host";
+   * newer ones refuse it. */
   if (!len || memchr(authority, '@', len) || !split_authority(url, authority, len, port_option, parts))
     return false;
   parts->path = (uint32_t)(path - url);

@@ -85,8 +85,9 @@ static bool image_needs_libcurl(const struct image *image)
   return false;
 }
 
-/* True if the ELF file at this path has a libcurl among its DT_NEEDED; false for anything unreadable. The file
- * is mapped and every offset in it checked, so that nothing is allocated and a damaged file does no harm. */
+/* True if the ELF file at this path has a libcurl among its DT_NEEDED; false for anything unreadable. The
+ * file is mapped and every offset in it checked, so that nothing is allocated and a damaged file does no
+ * harm. */
 static bool elf_needs_libcurl(const char *path)
 {
   struct stat status;
@@ -140,8 +141,8 @@ int hook_dl_open_flags(const char *file, int flags)
   dl_find_real();
   if (file && libcurl_is_name(file) && settings()->hook_dl && settings_active())
     look_for_another_dlsym();
-  /* Wrappers such as cwrap's open libc by its name under a lock that they take in every system call as well: nothing is
-   * loaded then. */
+  /* Wrappers such as cwrap's open libc by its name under a lock that they take in every system call as well:
+   * nothing is loaded then. */
   if ((flags & RTLD_DEEPBIND) && file && strchr(file, '/') && settings()->hook_dl && settings_active() &&
       (is_ffi_module(file) || elf_needs_libcurl(file)))
     flags &= ~RTLD_DEEPBIND;
@@ -191,8 +192,8 @@ void *hook_dl_sym_answer(void *handle, const char *name)
   if (handle == RTLD_NEXT || !is_exported(name + 5))
     return HOOK_DL_PASS;
   void *symbol = dl_real_sym(handle, name);
-  /* A program that looks whether it has a libcurl, or one with this function, and has none: NULL, and dlerror() says so in
-   * the loader's own words. */
+  /* A program that looks whether it has a libcurl, or one with this function, and has none: NULL, and
+   * dlerror() says so in the loader's own words. */
   if (symbol && libcurl_is_ours(symbol) && !dl_real_sym(RTLD_NEXT, name))
     return NULL;
   if (!symbol || !settings()->hook_dl || !settings_active())

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The easy interface, but for curl_easy_setopt(): the life of a handle, its transfer, what the app asks of that
- * afterwards; and curl_share_setopt(), of which one flag is kept.
+ * The easy interface, but for curl_easy_setopt(): the life of a handle, its transfer, what the app asks of
+ * that afterwards; and curl_share_setopt(), of which one flag is kept.
  */
 #include "shim/base/stack.h"
 #include "shim/engine/call.h"
@@ -61,8 +61,8 @@ static bool is_allowed(const struct libcurl *real)
   return !settings_replays_tape();
 }
 
-/* A program of threads calls this before it has them. A fork that has begun before the handlers are registered runs none of
- * them in its child, so that they are registered before another thread can fork. */
+/* A program of threads calls this before it has them. A fork that has begun before the handlers are
+ * registered runs none of them in its child, so that they are registered before another thread can fork. */
 HOOK(CURLcode, curl_global_init, (long flags))
 {
   fork_register();
@@ -84,7 +84,8 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
 {
   struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
-  /* A form cannot be set on the copy by its name: it has one of its own, if the method is that of the form. */
+  /* A form cannot be set on the copy by its name: it has one of its own, if the
+   * method is that of the form. */
   bool method = shadow && override_has(shadow, CURLOPT_HTTPGET);
   if (method)
     override_restore(shadow, CURLOPT_HTTPGET);
@@ -119,8 +120,8 @@ HOOK(void, curl_easy_reset, (CURL * handle))
     transport_hold(shadow->transport);
 }
 
-/* As the real cleanup does with a handle that is still in a multi. One that was left in a callback lets nothing
- * be done to it. */
+/* As the real cleanup does with a handle that is still in a multi. One that was left in a callback lets
+ * nothing be done to it. */
 static void take_out(struct multi *multi, struct shadow *shadow)
 {
   CURL *handle = shadow->handle;
@@ -187,8 +188,8 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
     return idem_easy_perform(shadow, rule);
   if (allowed)
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
-  /* What getinfo tells is libcurl's from here on, but without a URL it ends the call before it forgets the last one
-   * [Curl_pretransfer]. */
+  /* What getinfo tells is libcurl's from here on, but without a URL it ends the call before it forgets the
+   * last one [Curl_pretransfer]. */
   const uint8_t replayed = shadow->replayed;
   shadow->replayed = REPLAYED_NOT;
   if (settings_fail_closed(rule))

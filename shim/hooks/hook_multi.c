@@ -64,7 +64,8 @@ static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known,
   if (refused)                                                                                               \
     return refused;
 
-/* Many calls can be under way in one multi, and the app's own need their descriptors. A replay of a tape has none. */
+/* Many calls can be under way in one multi, and the app's own need their descriptors. A
+ * replay of a tape has none. */
 static bool has_room(void)
 {
   if (!process_allows_calls())

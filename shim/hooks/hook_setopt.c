@@ -42,8 +42,9 @@ static inline bool is_quick(const struct shadow *shadow, const CURL *handle)
 }
 
 /*
- * A program sets dozens of options for each call, so the commonest have a path of their own. What is noted before
- * the real call must be sure to be accepted: callbacks, pointers and flags are; a negative number is not.
+ * A program sets dozens of options for each call, so the commonest have a path of their own. What is noted
+ * before the real call must be sure to be accepted: callbacks, pointers and flags are; a negative number is
+ * not.
  */
 static inline CURLcode setopt_quickly(struct shadow *shadow, CURL *handle, CURLoption option, uintptr_t value,
                                       const void *caller)

@@ -172,8 +172,9 @@ static bool collect_number(const struct shadow *shadow, CURLINFO info, struct bu
   return code != CURLE_OK || info_record_add_number(facts, info, is_long ? (int64_t)small : (int64_t)large);
 }
 
-/* Whether a text repeats a credential of the query of the app's URL, as a redirect may. What is short stands in many texts, and counts
- * with its name only. User and password are cut out of a URL, unless one cannot tell where they end. */
+/* Whether a text repeats a credential of the query of the app's URL, as a redirect may. What is short stands
+ * in many texts, and counts with its name only. User and password are cut out of a URL, unless one cannot
+ * tell where they end. */
 static bool repeats_credential(const struct shadow *shadow, struct idem_span text)
 {
   enum { SHORT = 8 };
@@ -228,8 +229,8 @@ static bool collect_text(const struct shadow *shadow, CURLINFO info, struct buff
          add_text_without_user(facts, info, value);
 }
 
-/* The app's own URL is not stored: a replay tells the URL of the call that it answers. Where libcurl has written it anew it is stored, if
- * nothing in it is secret. */
+/* The app's own URL is not stored: a replay tells the URL of the call that it answers. Where libcurl has
+ * written it anew it is stored, if nothing in it is secret. */
 static bool collect_url(const struct shadow *shadow, struct buffer *facts)
 {
   char *url = NULL;

@@ -103,8 +103,8 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
   X(REFERER, FACT_NULL, FIXED)                                                                               \
   X(FTP_ENTRY_PATH, FACT_NULL, FIXED)
 
-/* Appends the facts of the transfer that has just ended on the handle, URLs without user and password. False without memory, and where a
- * text holds a credential of the URL's query: such an answer is not stored. */
+/* Appends the facts of the transfer that has just ended on the handle, URLs without user and password. False
+ * without memory, and where a text holds a credential of the URL's query: such an answer is not stored. */
 bool info_record_collect(const struct shadow *shadow, struct buffer *facts);
 
 /* False if a line that leads elsewhere, such as Location, holds one. */
@@ -123,12 +123,13 @@ bool info_record_add_text(struct buffer *facts, CURLINFO info, const char *value
 bool info_record_add_date(struct buffer *facts, int64_t started_us);
 const char *info_record_date(struct idem_span facts); /* or NULL */
 
-/* Says that none of the header's lines has the name of a mark of ours, so that a hit need not look for them; nothing where one has. */
+/* Says that none of the header's lines has the name of a mark of ours, so that a hit need not look for them;
+ * nothing where one has. */
 bool info_record_add_unmarked(struct buffer *facts, struct idem_span headers);
 bool info_record_is_unmarked(struct idem_span facts);
 
-/* HTTP trailers, as their lines came; also that there are none, which a hit then finds where it begins to look. False without
- * memory, and for more than a fact has room for. */
+/* HTTP trailers, as their lines came; also that there are none, which a hit then finds where it begins to
+ * look. False without memory, and for more than a fact has room for. */
 bool info_record_add_trailers(struct buffer *facts, struct idem_span lines);
 struct idem_span info_record_trailers(struct idem_span facts);
 

@@ -4,13 +4,13 @@
  *
  *     #include "shim/libcurl/curl_compat.h"      in the place of <curl/curl.h>
  *
- * The libcurl of a program can be newer than the curl.h that the shim was built with, and both can be older than
- * what the shim knows. So everything that it has heard of has its name here, by number: numbers of options and
- * infos are part of libcurl's ABI and never change. A function of which an older libcurl
- * knows nothing is NULL in the table of libcurl.h.
+ * The libcurl of a program can be newer than the curl.h that the shim was built with, and both can be older
+ * than what the shim knows. So everything that it has heard of has its name here, by number: numbers of
+ * options and infos are part of libcurl's ABI and never change. A function of which an older libcurl knows
+ * nothing is NULL in the table of libcurl.h.
  *
- * A new option gets a line here and a row in handle/options.h; the test options::have_a_row_each names those that
- * have none.
+ * A new option gets a line here and a row in handle/options.h; the test options::have_a_row_each names those
+ * that have none.
  */
 #ifndef IDEMSHIM_SHIM_CURL_COMPAT_H
 #define IDEMSHIM_SHIM_CURL_COMPAT_H

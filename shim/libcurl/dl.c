@@ -38,7 +38,8 @@ static const void *at(const struct dl_phdr_info *object, ElfW(Addr) address)
   return (const void *)(address < object->dlpi_addr ? object->dlpi_addr + address : address);
 }
 
-/* How many symbols an object has: in its older hash table that is a number, in GNU's it is where the last chain ends. */
+/* How many symbols an object has: in its older hash table that is a number, in GNU's it is
+ * where the last chain ends. */
 static uint32_t count_symbols(const uint32_t *hash, const uint32_t *gnu)
 {
   if (hash || !gnu)

@@ -14,14 +14,16 @@
 #include <dlfcn.h>
 #include <stdbool.h>
 
-/* They find nothing until dl_find_real() has returned once; constant then, but where libdl is not loaded yet. */
+/* They find nothing until dl_find_real() has returned once; constant then, but where
+ * libdl is not loaded yet. */
 extern void *(*dl_real_open)(const char *file, int flags);
 extern void *(*dl_real_sym)(void *handle, const char *name);
 
 /* Any number of threads may do so at once. */
 void dl_find_real(void);
 
-/* dladdr(), also where that is not loaded; then of our own namespace alone, and without the nearest symbol. */
+/* dladdr(), also where that is not loaded; then of our own namespace alone, and
+ * without the nearest symbol. */
 bool dl_object_of(const void *address, Dl_info *info);
 
 /* The symbol in the scope of an object that is loaded under this path, or NULL. The path may be NULL. */

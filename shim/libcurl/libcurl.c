@@ -126,8 +126,8 @@ static int note_end(struct dl_phdr_info *info, size_t size, void *arg)
   return found;
 }
 
-/* A preload that comes after us and wraps some of libcurl's functions has those alone: the others are what the program would have
- * got without us. */
+/* A preload that comes after us and wraps some of libcurl's functions has those alone: the others are what
+ * the program would have got without us. */
 static bool is_wrapper(const char *path, const void *base)
 {
   void *next = libcurl_is_name(path) ? NULL : dl_real_sym(RTLD_NEXT, "curl_easy_init");

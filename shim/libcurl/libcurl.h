@@ -35,7 +35,8 @@
   X(mime_init) X(mime_free) X(mime_addpart) X(mime_name) X(mime_filename) X(mime_type) X(mime_encoder)       \
   X(mime_data) X(mime_filedata) X(mime_data_cb) X(mime_subparts) X(mime_headers)
 
-/* The functions without which calls are forwarded and no more: curl_url_* are of 7.62.0, which RHEL 8 does not have. */
+/* The functions without which calls are forwarded and no more: curl_url_* are of 7.62.0, which
+ * RHEL 8 does not have. */
 #define LIBCURL_NEEDED(X)                                                                                    \
   LIBCURL_HOOKED(X)                                                                                          \
   X(multi_timeout)                                                                                           \
@@ -48,8 +49,8 @@ struct libcurl {
   LIBCURL_NEEDED(X)
   LIBCURL_OPTIONAL(X)
 #undef X
-  const char *
-      lacks; /* a needed function that it does not have, or NULL: without it no handle and no multi is ours */
+  /* A needed function that it does not have, or NULL: without it no handle and no multi is ours. */
+  const char *lacks;
   bool unix_sockets;
   bool is_library;        /* by its file's name: its object holds no code of an app */
   unsigned version;       /* CURLVERSION number, such as 0x075801 */

@@ -40,8 +40,8 @@ static bool may_go_again(struct prerequest *prerequest)
   if (!prerequest->unanswered ||
       shadow_info_long(request->shadow, CURLINFO_REQUEST_SIZE) <= prerequest->bytes)
     return true;
-  /* libcurl repeats what went out on a new connection only if HTTP/2 says that nothing has been done. In a multi
-   * it is new to this call alone: libcurl takes it for reused once another transfer has joined it. */
+  /* libcurl repeats what went out on a new connection only if HTTP/2 says that nothing has been done. In a
+   * multi it is new to this call alone: libcurl takes it for reused once another transfer has joined it. */
   bool unprocessed = !prerequest->reused && !multi_of(request->shadow);
   prerequest->refused = !unprocessed && request->rule->indoubt == IDEM_INDOUBT_FAIL;
   if (prerequest->refused) {

@@ -12,10 +12,11 @@
  *
  * libcurl sends a request again by itself when the connection that it has reused ends without a byte of the
  * answer, though upstream may have acted on it. The callback is then asked a second time, with no answer's
- * header in between. That is an event and a counter, resent_by_libcurl; under indoubt=fail it is refused. There
- * the call goes out on a connection of its own, on which libcurl repeats only what HTTP/2 has shown to be
- * unprocessed; this holds too for a libcurl before 7.80, which has no prerequest callback. In a multi other
- * transfers may join that connection, which makes it a reused one: nothing is known to be unprocessed there.
+ * header in between. That is an event and a counter, resent_by_libcurl; under indoubt=fail it is refused.
+ * There the call goes out on a connection of its own, on which libcurl repeats only what HTTP/2 has shown to
+ * be unprocessed; this holds too for a libcurl before 7.80, which has no prerequest callback. In a multi
+ * other transfers may join that connection, which makes it a reused one: nothing is known to be unprocessed
+ * there.
  *
  * A claim that cannot be recorded stops the request where the rule says indoubt=fail, and is reported in any
  * case. The callback runs in the thread that drives the transfer, in a copy of the process as well.

@@ -58,7 +58,8 @@ static void unkeep_body(struct tee *tee, size_t len)
     tee->moments.len -= sizeof(struct tape_chunk);
 }
 
-/* Takes a header line out of the body, where the write callback has put it just before, a long one in pieces. */
+/* Takes a header line out of the body, where the write callback has put it just before,
+ * a long one in pieces. */
 static void take_back_header(struct tee *tee, const char *line, size_t len)
 {
   bool is_written = tee->last_write == line && tee->last_write_len == len;

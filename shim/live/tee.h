@@ -75,8 +75,8 @@ void tee_release(struct tee *tee);
 /* Keeps nothing more, and nothing that came. */
 void tee_give_up(struct tee *tee, const char *why);
 
-/* Tells those who wait for the call that it goes on: round each callback of the app's. What ends where others may come is
- * where the next begins. */
+/* Tells those who wait for the call that it goes on: round each callback of the app's. What ends where others
+ * may come is where the next begins. */
 static inline void tee_sign(const struct tee *tee, enum idem_sign sign)
 {
   const struct request *request = tee->request;

@@ -2,9 +2,9 @@
 /*
  * A delivery calls the app's callbacks in the order in which a transfer of libcurl's does: progress, the
  * header line by line, then the body in the chunks of the live call, each followed by progress. The store
- * waits for nobody: the answer is in memory of its call, and the app is given a copy of each piece. An app may stop it anywhere: by what
- * a callback returns, by a pause, which is waited out here, or by its own timeouts, which are kept as libcurl
- * would.
+ * waits for nobody: the answer is in memory of its call, and the app is given a copy of each piece. An app
+ * may stop it anywhere: by what a callback returns, by a pause, which is waited out here, or by its own
+ * timeouts, which are kept as libcurl would.
  */
 #include "shim/replay/direct.h"
 

@@ -50,7 +50,8 @@ static size_t next_room(const struct body *body, int64_t expected, size_t room)
   return missing < (int64_t)room && body->shadow->lib->version >= 0x080700 ? (size_t)missing : room;
 }
 
-/* Reads until the end, the announced size, the limit, a verdict, or for too long; `whole` says that nothing is missing. */
+/* Reads until the end, the announced size, the limit, a verdict, or for too long; `whole` says
+ * that nothing is missing. */
 static void read_ahead(struct body *body, uint64_t limit)
 {
   int64_t expected = body->chunked ? -1 : expected_size(body->shadow);
@@ -83,8 +84,9 @@ static void read_ahead(struct body *body, uint64_t limit)
   }
 }
 
-/* An attempt that failed before libcurl asked for the body has emptied the app's reader, unlike without us. Where that has
- * nothing now, and neither it nor the announced size is another one, the body is the one that was never sent. */
+/* An attempt that failed before libcurl asked for the body has emptied the app's reader, unlike without us.
+ * Where that has nothing now, and neither it nor the announced size is another one, the body is the one that
+ * was never sent. */
 static void take_unsent(struct body *body)
 {
   struct shadow *shadow = body->shadow;
@@ -165,7 +167,8 @@ void body_open(struct body *body, uint64_t limit)
 }
 
 /* Gives libcurl what was read ahead first; then what the app's reader had said, or goes on to say. A pause is
- * passed on once, and not at all if the app has ended it before libcurl got there, for nobody would end it again. */
+ * passed on once, and not at all if the app has ended it before libcurl got there, for nobody would end it
+ * again. */
 static size_t feed(char *into, size_t size, size_t count, void *user)
 {
   struct body *body = user;

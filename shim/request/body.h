@@ -11,7 +11,8 @@
  *     body_release(&body);
  *
  * Reading ahead calls the app's callbacks in the handle's thread, before libcurl would. An app whose body is
- * not whole (too large, paused, without an end for a second, no memory) goes live, and libcurl is fed every byte that was read.
+ * not whole (too large, paused, without an end for a second, no memory) goes live, and libcurl is fed every
+ * byte that was read.
  */
 #ifndef IDEMSHIM_SHIM_BODY_H
 #define IDEMSHIM_SHIM_BODY_H

@@ -91,9 +91,9 @@ static bool is_of_host(struct idem_span asked, char *const parts[PART_COUNT])
   return len == host_len || (strcmp(parts[TAILMATCH], "TRUE") == 0 && host[host_len - len - 1] == '.');
 }
 
-/* True for a cookie that is over, or that a server has deleted. It stays in the jar until the next loading of cookie
- * files, and keeps them from bringing it back; but an addition to the jar removes it, too, and since 8.16 whoever asks
- * for the jar [cookie.c, remove_expired]. */
+/* True for a cookie that is over, or that a server has deleted. It stays in the jar until the next loading of
+ * cookie files, and keeps them from bringing it back; but an addition to the jar removes it, too, and since
+ * 8.16 whoever asks for the jar [cookie.c, remove_expired]. */
 static bool is_ended(char *const parts[PART_COUNT])
 {
   int64_t expires = strtoll(parts[EXPIRES], NULL, 10);
@@ -135,9 +135,9 @@ static void end_cookie(const struct shadow *shadow, const struct curl_slist *jar
   free(copy);
 }
 
-/* Deletes once more what a loading of the files brings back beside the cookies of `jar`, and has this name if one is
- * given. That can be done for one cookie, and libcurl has no more unless several have come to their time: what is
- * deleted last removes the others. */
+/* Deletes once more what a loading of the files brings back beside the cookies of `jar`, and has this name if
+ * one is given. That can be done for one cookie, and libcurl has no more unless several have come to their
+ * time: what is deleted last removes the others. */
 static void end_again(const struct shadow *shadow, const struct curl_slist *jar, const struct idem_span *name)
 {
   struct curl_slist *again = NULL;
@@ -184,7 +184,8 @@ void cookies_mend(const struct shadow *shadow, const char *host_line, struct ide
     for (const struct curl_slist *line = jar; line; line = line->next)
       secure(shadow, host, line->data, name);
   }
-  /* A deleted cookie has been removed by that, or is by a loading. It can only be the last one that was set. */
+  /* A deleted cookie has been removed by that, or is by a loading. It can only be the
+   * last one that was set. */
   if (asked && shadow->cookie_file) {
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
     end_again(shadow, jar, &name);
@@ -208,8 +209,8 @@ static bool append_text(struct buffer *text, const char *data, const char *end)
   return buffer_append(text, data, strlen(data)) && buffer_append(text, end, 1);
 }
 
-/* Appends "name=value" if libcurl would send the cookie of this line of its jar; and for which domain and path one is that it
- * would not, where a redirect may lead there. False without memory. */
+/* Appends "name=value" if libcurl would send the cookie of this line of its jar; and for which domain and
+ * path one is that it would not, where a redirect may lead there. False without memory. */
 static bool append_sent(const struct shadow *shadow, struct idem_span host, const char *line,
                         struct buffer *text)
 {
@@ -287,8 +288,8 @@ static bool can_be_read_again(const char *file)
          info.st_rdev == makedev(1, 3); /* /dev/null, which turns the engine on */
 }
 
-/* Loads the files as the transfer will, and then asks for the jar. A deleted cookie is kept from coming back for one
- * loading, which must not be ours. */
+/* Loads the files as the transfer will, and then asks for the jar. A deleted cookie is kept from coming back
+ * for one loading, which must not be ours. */
 static const char *load_files(const struct shadow *shadow, struct curl_slist **jar)
 {
   const struct libcurl *lib = shadow->lib;

@@ -18,10 +18,10 @@
 
 /* Appends "name=value" for each cookie that libcurl would send with the handle's next transfer, in an order
  * of its own: those of its engine for the host of `host_line` (the app's Host: line; NULL: the URL's), and
- * those of CURLOPT_COOKIE, if `option` is not NULL. Where redirects are followed, also those of other hosts and paths,
- * with these. Cookies of load balancers do not count. Loads the cookie
- * files, as the transfer would. NULL, or why the call cannot be named: a cookie file is a pipe, cookies that have
- * expired would come out of the files again, or there is no memory. */
+ * those of CURLOPT_COOKIE, if `option` is not NULL. Where redirects are followed, also those of other hosts
+ * and paths, with these. Cookies of load balancers do not count. Loads the cookie files, as the transfer
+ * would. NULL, or why the call cannot be named: a cookie file is a pipe, cookies that have expired would come
+ * out of the files again, or there is no memory. */
 const char *cookies_sent(const struct shadow *shadow, const char *host_line, const char *option,
                          struct buffer *text);
 

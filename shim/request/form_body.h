@@ -45,8 +45,8 @@ struct form_body {
   unsigned depth;
 };
 
-/* The form that the shadow's handle sends, in a body that is zeroed but for files that are to be watched as well. In every case it must be
- * released. */
+/* The form that the shadow's handle sends, in a body that is zeroed but for files that are to be watched as
+ * well. In every case it must be released. */
 void form_body_open(struct form_body *body, const struct shadow *shadow, uint64_t limit);
 void form_body_release(struct form_body *body);
 

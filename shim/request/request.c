@@ -125,7 +125,8 @@ static void add_host(struct text *text, const struct request *request)
   add_lower(text, host.data, host.len);
 }
 
-/* A Unix socket, which is another one in another directory if its path is relative. False if that is not known. */
+/* A Unix socket, which is another one in another directory if its path is relative. False
+ * if that is not known. */
 static bool add_socket(struct text *text, const char *path)
 {
   char directory[512];
@@ -200,8 +201,8 @@ static void add_redirects(struct text *text, const struct shadow *shadow)
   /* Since 8.16 it also says whether the method of CUSTOMREQUEST stays. */
   if (follow != 1)
     add_number(text, ";follow:", follow);
-  /* On its way libcurl may change the method that it has of its own, and CUSTOMREQUEST covers it or not. A GET and a HEAD stay
-   * what they are. */
+  /* On its way libcurl may change the method that it has of its own, and CUSTOMREQUEST covers it or not. A
+   * GET and a HEAD stay what they are. */
   const char *custom = shadow_text(shadow, SLOT_CUSTOMREQUEST), *own = shadow_own_method(shadow);
   if (custom && (strcmp(custom, own) != 0 || (strcmp(own, "GET") != 0 && strcmp(own, "HEAD") != 0)))
     add_pair(text, ";custom-of:", own);
@@ -293,8 +294,8 @@ static size_t trimmed_len(const char *text)
   return len;
 }
 
-/* True for "NAME:..." with a name that no server can take for another one: "Host :" is read in two ways, and a line
- * that begins with a blank goes on with the one before. */
+/* True for "NAME:..." with a name that no server can take for another one: "Host :" is read in two ways, and
+ * a line that begins with a blank goes on with the one before. */
 static bool has_plain_name(const char *line, size_t len)
 {
   size_t name = 0;
@@ -303,8 +304,8 @@ static bool has_plain_name(const char *line, size_t len)
   return name && name < len && line[name] == ':';
 }
 
-/* Where the header that begins here ends, in a string that may hold several, with the lines that are folded into it; before its
- * line end. Sets *next to where another one begins. */
+/* Where the header that begins here ends, in a string that may hold several, with the lines that are folded
+ * into it; before its line end. Sets *next to where another one begins. */
 static size_t header_len(const char *line, size_t len, size_t *next)
 {
   const char *end = memchr(line, '\n', len);
@@ -318,8 +319,8 @@ static size_t header_len(const char *line, size_t len, size_t *next)
   return (size_t)(end - line) - (end > line && end[-1] == '\r');
 }
 
-/* Adds the headers that an entry of the app's list comes to on the wire: libcurl sends it as it is, also where lines in
- * it make several headers of it. NULL, or why the call cannot be named. */
+/* Adds the headers that an entry of the app's list comes to on the wire: libcurl sends it as it is, also
+ * where lines in it make several headers of it. NULL, or why the call cannot be named. */
 static const char *add_headers(struct request *request, const char *line, size_t len)
 {
   for (size_t at = 0, next; at < len; at += next) {
@@ -337,8 +338,9 @@ static const char *add_headers(struct request *request, const char *line, size_t
   return NULL;
 }
 
-/* One entry of the app's list, as libcurl sends it [http.c, Curl_add_custom_headers]: "Name:" is not sent at all,
- * and "Name;" is sent without a value. A line end at the end of one ends all headers, for libcurl adds its own. */
+/* One entry of the app's list, as libcurl sends it [http.c, Curl_add_custom_headers]: "Name:" is not sent at
+ * all, and "Name;" is sent without a value. A line end at the end of one ends all headers, for libcurl adds
+ * its own. */
 static const char *add_entry(struct request *request, struct text *text, const char *line)
 {
   const char *colon = strchr(line, ':'), *semicolon = colon ? NULL : strchr(line, ';');
@@ -445,10 +447,11 @@ static bool is_user(const char *login)
   return login && *login && *login != ':';
 }
 
-/* True if libcurl may log in as whoever runs the program, by a Kerberos ticket or through winbind, and nothing says who that
- * is. The way to ask for it is a login without a name, ":". With NEGOTIATE alone the name is not used at all [curl(1),
- * --negotiate], and none is needed. Where several kinds are allowed and there is no login, libcurl never picks one
- * [Curl_http_auth_act() in http.c]: R's curl package allows any kind in each call. */
+/* True if libcurl may log in as whoever runs the program, by a Kerberos ticket or through winbind, and
+ * nothing says who that is. The way to ask for it is a login without a name, ":". With NEGOTIATE alone the
+ * name is not used at all [curl(1), --negotiate], and none is needed. Where several kinds are allowed and
+ * there is no login, libcurl never picks one [Curl_http_auth_act() in http.c]: R's curl package allows any
+ * kind in each call. */
 static bool logs_in_as_process(const struct request *request)
 {
   const struct shadow *shadow = request->shadow;
@@ -513,9 +516,9 @@ static bool build_netrc(struct request *request)
   return true;
 }
 
-/* A client certificate is what its file holds, beside the name of the file: it may be replaced, and each machine has its own
- * at one place. What is no file has a name alone, as a key in a token. False if the call has to be live: it is a pipe,
- * which gives its text once, or cannot be read. */
+/* A client certificate is what its file holds, beside the name of the file: it may be replaced, and each
+ * machine has its own at one place. What is no file has a name alone, as a key in a token. False if the call
+ * has to be live: it is a pipe, which gives its text once, or cannot be read. */
 static bool build_certificate(struct request *request)
 {
   enum { CERTIFICATE_MAX = 1 << 20 };
@@ -534,8 +537,8 @@ static bool build_certificate(struct request *request)
   return known;
 }
 
-/* True if a Content-Length: of the app's own says another length than that of the body: the server takes a part of it. How long
- * a form of libcurl's is, depends on its boundary. */
+/* True if a Content-Length: of the app's own says another length than that of the body: the server takes a
+ * part of it. How long a form of libcurl's is, depends on its boundary. */
 static bool tells_another_length(const struct request *request)
 {
   static const char name[] = "content-length:";

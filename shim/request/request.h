@@ -79,8 +79,8 @@ int64_t request_due_us(const struct request *request, int64_t at_us);
 /* When chunk `i` of `request->op.answer` came, after the start of the live call. */
 int64_t request_chunk_us(const struct request *request, size_t i);
 
-/* Overrides TIMEOUT_MS for the transfer that begins: what the call has spent reading ahead and waiting for another one counts
- * against the app's. */
+/* Overrides TIMEOUT_MS for the transfer that begins: what the call has spent reading ahead and waiting for
+ * another one counts against the app's. */
 void request_limit_time(const struct request *request);
 
 /* Tells the log what became of the call. `status` 0 and `ms` negative are left out. */

@@ -9,9 +9,10 @@
  * goes live
  *
  * Only what differs from libcurl's defaults is in it, so that setting a default changes nothing; for http it
- * is empty, unless redirects are followed or libcurl knows hosts that are https alone (HSTS), of a share object too: the call may end
- * there. Paths count as they are written, not what they hold: an update of the certificates costs nobody
- * an answer. Reads the shadow alone, but for one getinfo() where the app has named a file or directory.
+ * is empty, unless redirects are followed or libcurl knows hosts that are https alone (HSTS), of a share
+ * object too: the call may end there. Paths count as they are written, not what they hold: an update of the
+ * certificates costs nobody an answer. Reads the shadow alone, but for one getinfo() where the app has named
+ * a file or directory.
  */
 #ifndef IDEMSHIM_SHIM_REQUEST_TRUST_H
 #define IDEMSHIM_SHIM_REQUEST_TRUST_H

@@ -64,7 +64,8 @@ void fork_unlock_last_in_copy(void)
   feeder_begin_anew();
 }
 
-/* Twice where a fork in the middle of registering has left both sets of handlers in a child: the outer ones count. */
+/* Twice where a fork in the middle of registering has left both sets of handlers in a child:
+ * the outer ones count. */
 static __thread unsigned forking;
 
 static void before(void)
@@ -111,9 +112,9 @@ static bool is_alone(void)
   return alone;
 }
 
-/* Whoever comes second waits: a lock that is taken before this is done is not let go in a child. Not by pthread_once(), which
- * makes a system call in each program that has us. A child that was forked in that time has nobody to wait for, and may have
- * them or not: it registers them itself. */
+/* Whoever comes second waits: a lock that is taken before this is done is not let go in a child. Not by
+ * pthread_once(), which makes a system call in each program that has us. A child that was forked in that time
+ * has nobody to wait for, and may have them or not: it registers them itself. */
 static void register_once(_Atomic enum registered *registered)
 {
   enum registered by = NOT_YET;

@@ -48,8 +48,9 @@ static void bar(struct guard *guard, const struct request *request, const char *
   request_bypass(request, reason);
 }
 
-/* Nothing but this happens in the copy while the owner lives. An end of the pair without a word is the owner's death, or
- * its app has closed what it does not know: then its death alone counts, and what it has read. */
+/* Nothing but this happens in the copy while the owner lives. An end of the pair without a word is the
+ * owner's death, or its app has closed what it does not know: then its death alone counts, and what it has
+ * read. */
 static enum guard_side watch(const struct guard *guard, const struct transfer_sockets *sockets,
                              const int watched[2], pid_t pid)
 {

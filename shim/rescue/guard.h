@@ -23,8 +23,8 @@ struct guard {
 enum guard_side { GUARD_OWNER, GUARD_COPY };
 
 /* Makes one, or another one if the owner has read since. GUARD_COPY: the owner has died, and it is ours.
- * Says once why there can be none: for one, where the program has more than `size_most` bytes in use, which is
- * IDEMSHIM_GUARD_SIZE or no limit. The copy is killed after `seconds`. */
+ * Says once why there can be none: for one, where the program has more than `size_most` bytes in use, which
+ * is IDEMSHIM_GUARD_SIZE or no limit. The copy is killed after `seconds`. */
 enum guard_side guard_keep(struct guard *guard, struct request *request,
                            const struct transfer_sockets *sockets, unsigned seconds, uint64_t size_most);
 

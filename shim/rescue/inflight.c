@@ -121,8 +121,9 @@ void inflight_enter(struct inflight *entry)
   inflight_current = entry;
 }
 
-/* Stacks grow downwards on all machines that we run on. An app that jumps out of a callback and is deeper in its
- * stack when it comes again is taken for the callback: its claim then waits for the cleanup, or the thread's end. */
+/* Stacks grow downwards on all machines that we run on. An app that jumps out of a callback and is deeper in
+ * its stack when it comes again is taken for the callback: its claim then waits for the cleanup, or the
+ * thread's end. */
 bool inflight_is_left(const struct inflight *entry)
 {
   return !driver_is_ours(&entry->own) || __builtin_frame_address(0) > entry->frame;

@@ -65,8 +65,8 @@ extern __thread struct inflight *inflight_current;
 void inflight_enter(struct inflight *entry);
 void inflight_leave(struct inflight *entry);
 
-/* True if the perform of this call will never come back: another thread asks, or this one from a frame that lies
- * outside of the perform's. False where a callback may be asking. */
+/* True if the perform of this call will never come back: another thread asks, or this one from a frame that
+ * lies outside of the perform's. False where a callback may be asking. */
 bool inflight_is_left(const struct inflight *entry);
 
 /* The innermost that is not over, or NULL. */

@@ -50,7 +50,8 @@ static bool let_go(const char *line)
   return true;
 }
 
-/* Bare system calls, as in process_copy.c. The kernel goes on by the address, whatever was unmapped meanwhile. */
+/* Bare system calls, as in process_copy.c. The kernel goes on by the address, whatever
+ * was unmapped meanwhile. */
 bool mappings_let_go(void)
 {
   char room[4096], line[128];

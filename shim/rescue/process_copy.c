@@ -60,8 +60,8 @@ void process_copy_leave(int status)
     syscall(SYS_exit_group, status);
 }
 
-/* Without a status (a thread of the app waits for everything there is) the copy is taken to be made. Else it is
- * the errno for which there is none. */
+/* Without a status (a thread of the app waits for everything there is) the copy is taken to be made. Else it
+ * is the errno for which there is none. */
 static pid_t wait_for_middle(pid_t middle)
 {
   int status = 0;
@@ -149,8 +149,8 @@ void process_copy_kill_after(unsigned seconds)
   setitimer(ITIMER_REAL, &limit, NULL);
 }
 
-/* Where the kernel looks for the command line. The app's own is not written over: what libcurl is still to send
- * may lie there. Without privilege since 3.18, if the kernel can checkpoint [PR_SET_MM(2const)]. The
+/* Where the kernel looks for the command line. The app's own is not written over: what libcurl is still to
+ * send may lie there. Without privilege since 3.18, if the kernel can checkpoint [PR_SET_MM(2const)]. The
  * fields are numbered as in proc_pid_stat(5). */
 static void move_command_line(char *title, size_t len)
 {
@@ -187,8 +187,8 @@ void process_copy_name(const char *name, pid_t owner)
   move_command_line(title, (size_t)len + 1);
 }
 
-/* sigaction() takes a lock since glibc 2.41, which another thread that was within fork(), posix_spawn() or sigaction() holds in the
- * copy for ever. glibc has 32 and 33 for itself. */
+/* sigaction() takes a lock since glibc 2.41, which another thread that was within fork(), posix_spawn() or
+ * sigaction() holds in the copy for ever. glibc has 32 and 33 for itself. */
 static void forget_handler(int number)
 {
   const struct {

@@ -8,7 +8,8 @@
  *     if (pid == 0)
  *       process_copy_isolate(&isolation);        // nothing is left of the app's that anybody could notice
  *
- * What it must not have mapped (mappings.h) it lets go before it is a process of its own, and so never has it.
+ * What it must not have mapped (mappings.h) it lets go before it is a process of its own, and so never has
+ * it.
  *
  * No handler is run, there is no SIGCHLD, no child that the app's wait() could return, and no zombie. The
  * copy is the child of a child that ends at once, so init inherits it. Where that is the app itself (pid 1 of
@@ -36,8 +37,8 @@ struct process_copy_kind {
 /* Asks the kernel how this thread is to be copied. */
 struct process_copy_kind process_copy_kind(void);
 
-/* 0 in the copy, in which this thread alone goes on; -EAGAIN if it cannot be made, -EBUSY if it could not let go
- * of what is the app's alone. */
+/* 0 in the copy, in which this thread alone goes on; -EAGAIN if it cannot be made, -EBUSY if it could not let
+ * go of what is the app's alone. */
 pid_t process_copy_make(const struct process_copy_kind *kind);
 
 /* Bytes of memory that this process has in use, which is what copying it costs; UINT64_MAX if /proc does not
@@ -72,8 +73,8 @@ static inline void process_copy_keep_fd(struct isolation *isolation, int fd)
  * defaults and open. */
 void process_copy_isolate(struct isolation *isolation);
 
-/* In the copy: what people find it under who list processes, "idemshim-rescue" for one. The command line has the
- * owner's pid and command line besides, where the kernel allows that. */
+/* In the copy: what people find it under who list processes, "idemshim-rescue" for one. The command line has
+ * the owner's pid and command line besides, where the kernel allows that. */
 void process_copy_name(const char *name, pid_t owner);
 
 /* How long a copy may take for one turn of libcurl's loop, in which it waits for a second at most when

@@ -62,8 +62,8 @@ static bool has_ports(const struct shadow *shadow)
   return !shadow->slot[SLOT_UNIX_SOCKET_PATH] && !shadow->slot[SLOT_ABSTRACT_UNIX_SOCKET];
 }
 
-/* A libcurl before 7.80 has not said when the request goes out, so that a connection that was there before may
- * not be kept alive yet. */
+/* A libcurl before 7.80 has not said when the request goes out, so that a connection that was there before
+ * may not be kept alive yet. */
 static void find_sockets(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;

@@ -104,9 +104,9 @@ extern bool rescue_in_copy;
 /* The app takes an unfinished call away, outside of callbacks. In the copy it comes back with that state. */
 void rescue_now(struct rescue *rescue, const char *why);
 
-/* The process exits, outside of callbacks. A handler of the app's that runs later may turn its multi to the end, as it
- * could without us, so a call in one is guarded until the process is gone, and carried on if nobody has touched it;
- * another one is given up now. */
+/* The process exits, outside of callbacks. A handler of the app's that runs later may turn its multi to the
+ * end, as it could without us, so a call in one is guarded until the process is gone, and carried on if
+ * nobody has touched it; another one is given up now. */
 void rescue_at_exit(struct rescue *rescue);
 
 /* True in the copy, where no callback of the app's is called. NULL is fine. */

@@ -55,8 +55,8 @@ static bool is_the_same(int fd)
          status.st_ino == at_start.inode && (status.st_mode & S_IFMT) == (at_start.mode & S_IFMT);
 }
 
-/* The two are held back, and taken off the queue if it was we who raised them. glibc's sigprocmask() is that of the thread, and
- * unlike pthread_sigmask() in libc of every version. */
+/* The two are held back, and taken off the queue if it was we who raised them. glibc's sigprocmask() is that
+ * of the thread, and unlike pthread_sigmask() in libc of every version. */
 ssize_t app_stderr_write_without_signal(int fd, const char *text, size_t len)
 {
   sigset_t raised, pending, before;

@@ -9,8 +9,9 @@
  * to the file that was there when the process began, which a constructor looks at. It is dropped where it
  * would have to wait, as for a pipe that nobody reads.
  *
- * A copy of the process holds no descriptor of the app's, so that nobody who waits for the end of a pipe waits
- * for the copy. It opens that stderr for each line: while the app lives, or if it is a file that is appended to.
+ * A copy of the process holds no descriptor of the app's, so that nobody who waits for the end of a pipe
+ * waits for the copy. It opens that stderr for each line: while the app lives, or if it is a file that is
+ * appended to.
  *
  * Any thread may come here. Nothing is allocated, no lock is taken, errno is changed.
  */
@@ -28,7 +29,8 @@ bool app_stderr_write(const char *line, size_t len);
 /* In a copy of process `owner`, before its descriptors are replaced. */
 void app_stderr_in_copy(pid_t owner);
 
-/* write() for what may be a pipe whose reader has gone, or a file past RLIMIT_FSIZE: neither kills the app. */
+/* write() for what may be a pipe whose reader has gone, or a file past RLIMIT_FSIZE:
+ * neither kills the app. */
 ssize_t app_stderr_write_without_signal(int fd, const char *text, size_t len);
 
 #endif

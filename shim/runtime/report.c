@@ -69,8 +69,8 @@ static void put_number(struct line *line, const char *name, int64_t number)
   put(line, text, (size_t)snprintf(text, sizeof(text), ",\"%s\":%lld", name, (long long)number));
 }
 
-/* Days from 1970 as a date of the Gregorian calendar. gmtime_r() takes a lock of libc's, which another thread may have had
- * when the process was forked. Counted from March, so that a leap day comes last. */
+/* Days from 1970 as a date of the Gregorian calendar. gmtime_r() takes a lock of libc's, which another thread
+ * may have had when the process was forked. Counted from March, so that a leap day comes last. */
 static void put_date(struct line *line, int64_t days)
 {
   char text[64];
@@ -207,7 +207,8 @@ void report_line_to_stderr(const char *format, ...)
   va_end(arguments);
 }
 
-/* A bit for each kind. Rules are told apart by their place; beyond the built-in ones there are at most 1,000. */
+/* A bit for each kind. Rules are told apart by their place; beyond the built-in ones
+ * there are at most 1,000. */
 static _Atomic uint16_t once_said[2048];
 
 bool report_first(const struct idem_rule *rule, enum once what)

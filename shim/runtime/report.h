@@ -62,7 +62,8 @@ bool report_first(const struct idem_rule *rule, enum once what);
 
 /* A sampled call goes out again. Where IDEMSHIM_SUMMARY is on, the process says at its exit how many have. */
 void report_sample(void);
-/* Mode observe: this would have been given. With IDEMSHIM_SUMMARY, the process says the sum at its exit, unless it belongs to a run. */
+/* Mode observe: this would have been given. With IDEMSHIM_SUMMARY, the process says the sum at its exit,
+ * unless it belongs to a run. */
 void report_would_hit(const struct idem_answer *answer);
 /* A child counts for itself. */
 void report_after_fork(void);
@@ -88,7 +89,8 @@ enum problem_kind {
  * live. */
 void report_problem(enum problem_kind problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same where the reason for which a call goes out, or an answer is not stored, is that there is no memory, or no descriptor. */
+/* The same where the reason for which a call goes out, or an answer is not stored, is that there is no
+ * memory, or no descriptor. */
 void report_want(const char *reason);
 
 #endif

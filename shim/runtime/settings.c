@@ -20,15 +20,16 @@ _Atomic(const struct idem_config *) settings_loaded;
 _Atomic int settings_activity;
 
 /*
- * The environment that the program was started with, as NAME=VALUE texts with a NUL after each, for programs that
- * take theirs away: php-fpm clears its workers', and daemons write their title over it and change user, so that
- * /proc/self/environ does not tell it either. What counts of it is kept by a constructor, where an IDEMSHIM_
- * variable or a directory of systemd's is set. Looked at only where LD_PRELOAD does not name us any more.
+ * The environment that the program was started with, as NAME=VALUE texts with a NUL after each, for programs
+ * that take theirs away: php-fpm clears its workers', and daemons write their title over it and change user,
+ * so that /proc/self/environ does not tell it either. What counts of it is kept by a constructor, where an
+ * IDEMSHIM_ variable or a directory of systemd's is set. Looked at only where LD_PRELOAD does not name us any
+ * more.
  */
 static struct buffer kept;
 
-/* The same from /proc, for hooks that run before constructors, and before libc has an environment (.preinit_array);
- * and for HOME where nothing was kept. Released when the settings are loaded. */
+/* The same from /proc, for hooks that run before constructors, and before libc has an environment
+ * (.preinit_array); and for HOME where nothing was kept. Released when the settings are loaded. */
 static __thread struct buffer at_start;
 
 /* With one of the first three, something is kept; the others alone are in every environment. */
@@ -121,7 +122,8 @@ static void load_config(struct idem_config *config)
     report_problem(PROBLEM_BAD_CONFIG, "IDEMSHIM_MODE=record needs IDEMSHIM_TAPE, the directory of the tape");
 }
 
-/* A replay meets what its tape has been recorded with; everything, if that cannot be read, for then everything is refused. */
+/* A replay meets what its tape has been recorded with; everything, if that cannot be read, for then
+ * everything is refused. */
 static void add_tape(struct idem_config *config)
 {
   struct idem_config with;

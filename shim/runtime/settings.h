@@ -8,8 +8,9 @@
  *
  * Reading takes no lock: threads that come at once each load the settings, and the first has it; from then on
  * they are constant. A mistake is said once, and switches the shim off, but for mode replay, which must not
- * go onto the network: it then refuses what it would have replayed. In secure mode (setuid, file capabilities:
- * AT_SECURE), where a preload can still come from /etc/ld.so.preload, nothing is read and the shim is off.
+ * go onto the network: it then refuses what it would have replayed. In secure mode (setuid, file
+ * capabilities: AT_SECURE), where a preload can still come from /etc/ld.so.preload, nothing is read and the
+ * shim is off.
  */
 #ifndef IDEMSHIM_SHIM_SETTINGS_H
 #define IDEMSHIM_SHIM_SETTINGS_H
@@ -39,7 +40,8 @@ static inline bool settings_active(void)
 
 /* Mode replay: what a rule wants never uses the network, whatever goes wrong. */
 bool settings_replays_tape(void);
-/* A call that a rule (or NULL) wants does not go out if we have no room for it: in that mode, or if it may be sent once at most. */
+/* A call that a rule (or NULL) wants does not go out if we have no room for it: in that mode, or if it may
+ * be sent once at most. */
 bool settings_fail_closed(const struct idem_rule *rule);
 
 #endif

@@ -31,9 +31,9 @@
 #define RETRY_US 10000000
 
 /*
- * What is opened once has a flag under this lock instead of a pthread_once(). A fork may come in the middle, and the child then
- * does it anew: the thread sanitizer's pthread_once() waits there for a thread that only the parent has. Nobody is cancelled who
- * holds it.
+ * What is opened once has a flag under this lock instead of a pthread_once(). A fork may come in the middle,
+ * and the child then does it anew: the thread sanitizer's pthread_once() waits there for a thread that only
+ * the parent has. Nobody is cancelled who holds it.
  */
 static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct idem_store_api *store_api; /* under store_lock; then constant */
@@ -95,8 +95,8 @@ static bool store_object_path(char path[PATH_MAX])
 #define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND)
 #endif
 
-/* Held while the loader is at work, and libc's lock of exit handlers is had, for a child of a fork in that time would find the object
- * half linked, and that lock taken for ever; and by forks. */
+/* Held while the loader is at work, and libc's lock of exit handlers is had, for a child of a fork in that
+ * time would find the object half linked, and that lock taken for ever; and by forks. */
 static pthread_mutex_t object_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct idem_store_api
     *forks; /* the object's part in a fork; under object_lock. NULL: it is not loaded */
@@ -182,8 +182,8 @@ static const char *store_dir(const struct idem_config *config, char found[PATH_M
   return found;
 }
 
-/* The store takes three megabytes of what RLIMIT_DATA counts, and the app is to have as much, which may have had none to spare:
- * asked for, and not used. */
+/* The store takes three megabytes of what RLIMIT_DATA counts, and the app is to have as much, which may have
+ * had none to spare: asked for, and not used. */
 #define MEMORY_FREE ((size_t)8 << 20)
 
 static bool memory_is_free(void)
@@ -235,8 +235,8 @@ struct opening {
   int cancel;
 };
 
-/* An app may leave a call by a jump out of a signal's handler, for a limit of its own, and the lock would be held for ever. What
- * the thread itself raises is let through. */
+/* An app may leave a call by a jump out of a signal's handler, for a limit of its own, and the lock would be
+ * held for ever. What the thread itself raises is let through. */
 static struct opening begin_opening(void)
 {
   static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
@@ -280,7 +280,8 @@ const struct idem_store_api *store_object_open(struct idem_store **store)
   return *store ? store_api : NULL;
 }
 
-/* The old one is not closed, for calls of other threads may be in it. It keeps few descriptors, and there is an end to that. */
+/* The old one is not closed, for calls of other threads may be in it. It keeps few descriptors, and
+ * there is an end to that. */
 bool store_object_renew(struct idem_store **store)
 {
   enum { RENEWALS_MOST = 64 };
@@ -496,8 +497,8 @@ void store_object_open_early(void)
     store_object_open(&store);
 }
 
-/* Nobody can be opening a store in a child any more, and the parent's holder of the lock is not in it: who may have had the store, and
- * not said so yet. */
+/* Nobody can be opening a store in a child any more, and the parent's holder of the lock is not in it: who
+ * may have had the store, and not said so yet. */
 void store_object_after_fork(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;

@@ -27,8 +27,8 @@ static bool is_same(const struct idem_vitals_host *host, const struct idem_targe
          !host->host[target->host_len];
 }
 
-/* Puts it in the first place that is free. False if it is there already; one that has no room is new each time, since a replay
- * sends nothing in silence. */
+/* Puts it in the first place that is free. False if it is there already; one that has no room is new each
+ * time, since a replay sends nothing in silence. */
 static bool add(const struct idem_target *target)
 {
   if (target->host_len >= sizeof(vitals.host[0].host))
@@ -68,8 +68,8 @@ static void say_way_out(const struct idem_vitals_host *first, const char *hosts,
     snprintf(out, size, "to have them treated: --rules 'host=%s method=%s'", first->host, first->method);
 }
 
-/* The user's own in the first place that can be written to, with the number of the last run that has spoken in each slot. It is
- * never larger than its slots, and needs nobody to remove it. */
+/* The user's own in the first place that can be written to, with the number of the last run that has spoken
+ * in each slot. It is never larger than its slots, and needs nobody to remove it. */
 static int open_marks(void)
 {
   static const char *const places[] = {"XDG_RUNTIME_DIR", "TMPDIR", NULL};
@@ -91,8 +91,8 @@ static int open_marks(void)
   return -1;
 }
 
-/* One process of a run speaks for all: a shell's loop would say it a hundred times. Two that end at once may both; none is silent
- * for want of a place, or because its number falls on that of another run. */
+/* One process of a run speaks for all: a shell's loop would say it a hundred times. Two that end at once may
+ * both; none is silent for want of a place, or because its number falls on that of another run. */
 static bool may_speak(void)
 {
   enum { SLOTS = 4096 };

@@ -13,7 +13,8 @@
 extern struct idem_vitals vitals;
 extern __thread char vitals_thread;
 
-/* An addition and no lock, for hits come here: of threads that share a shard and count at the same moment, one may be lost. */
+/* An addition and no lock, for hits come here: of threads that share a shard and count at the same
+ * moment, one may be lost. */
 static inline void vitals_count_call(void)
 {
   uint64_t thread = (uint64_t)(uintptr_t)&vitals_thread >> 12;

@@ -19,8 +19,8 @@ void recorder_begin(struct request *request, bool untouched)
   tape->api = store_object_tape_writer(&tape->writer);
   if (!tape->api)
     return;
-  /* When the call began, and not when it came here: the duration counts from there, too. Asked first, so that whatever comes
-   * between the two clocks makes it no earlier than it was, before a call that had ended. */
+  /* When the call began, and not when it came here: the duration counts from there, too. Asked first, so that
+   * whatever comes between the two clocks makes it no earlier than it was, before a call that had ended. */
   int64_t since_us = monotonic_us() - request->started_us;
   tape->call = tape->api->begin(tape->writer);
   tape->call.started_us -= since_us;

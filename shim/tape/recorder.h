@@ -17,8 +17,8 @@
 
 #include "shim/request/request.h"
 
-/* Takes the call's place on the tape, and names it while its texts are there. What goes out untouched has no number among
- * identical calls. */
+/* Takes the call's place on the tape, and names it while its texts are there. What goes out untouched has no
+ * number among identical calls. */
 void recorder_begin(struct request *request, bool untouched);
 
 /* Writes a live transfer that has ended. `outcome` says what the app was given, and how it ended; its status

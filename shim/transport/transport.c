@@ -186,8 +186,8 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
 
 /* The connection. */
 
-/* An abstract name, which libcurl is given to dial and has room for: no other socket here has it, so that it also tells
- * our descriptors from others that the app may have by the same numbers. */
+/* An abstract name, which libcurl is given to dial and has room for: no other socket here has it, so that it
+ * also tells our descriptors from others that the app may have by the same numbers. */
 static void make_name(struct transport *t)
 {
   static _Atomic uint64_t made;
@@ -256,8 +256,8 @@ static void close_pair(struct transport *t)
   t->app_end = t->our_end = -1;
 }
 
-/* Before libcurl has its end, the app may have closed what it does not know: nothing has been read then, and all of
- * it is sent anew. */
+/* Before libcurl has its end, the app may have closed what it does not know: nothing has been read then, and
+ * all of it is sent anew. */
 static bool renew_pair(struct transport *t)
 {
   int cancel;

@@ -69,8 +69,8 @@ const char *transport_refuses(const struct request *request);
  * descriptor. The shadow's state is PERFORM_TRANSPORT from here on. */
 bool transport_arm(struct transport *transport, struct request *request);
 
-/* Whether our end's number is still ours: an app may close what it does not know, and have files of its own by these
- * numbers afterwards. */
+/* Whether our end's number is still ours: an app may close what it does not know, and have files of its own
+ * by these numbers afterwards. */
 bool transport_has_our_end(const struct transport *transport);
 
 /* Plays `request->op.answer`, which must stay until the end. False without memory. */

@@ -41,7 +41,8 @@ static int remove_first(struct idem_store *store, struct idem_error *error)
 }
 
 /* `all` puts every answer into the outbox, from where it goes like any other: where the fleet has one
- * already, that stays, and another one that is here goes (records/outbox.h). Ends at the first that cannot be told. */
+ * already, that stays, and another one that is here goes (records/outbox.h). Ends at the first that cannot be
+ * told. */
 int idem_store_fleet_push(struct idem_store *store, bool all, uint64_t *pushed, struct idem_error *error)
 {
   int rc = store->fleet_api ? 0 : no_fleet(store, error);

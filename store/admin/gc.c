@@ -42,8 +42,8 @@ int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct id
   return 0;
 }
 
-/* A batch takes so long, and the pause behind it is longer than the naps of who waits for it (lmdb/gate.c). Large ones cost
- * less, for names are digests, and of few answers each is on a page of its own. */
+/* A batch takes so long, and the pause behind it is longer than the naps of who waits for it (lmdb/gate.c).
+ * Large ones cost less, for names are digests, and of few answers each is on a page of its own. */
 enum { GC_LONGEST_US = 20000, GC_PAUSE_US = 2500, GC_BATCH_LEAST = 32 };
 
 /* `alone`: no other writer's transaction was between this batch and the one before it. */
@@ -75,8 +75,8 @@ static int sweep(struct idem_store *store, struct evict_pass pass, struct evicte
   return rc;
 }
 
-/* Not the oldest: what has not expired stays as long as there is room. The counts in `out` hold also when it ends
- * with an error half way. */
+/* Not the oldest: what has not expired stays as long as there is room. The counts in `out` hold also when it
+ * ends with an error half way. */
 int idem_store_gc(struct idem_store *store, struct idem_gc *out,
                   void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                   struct idem_error *error)

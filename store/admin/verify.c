@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many entries are looked at in one snapshot, unless so much is to be told of them; and how long a key of LMDB's may be. */
+/* So many entries are looked at in one snapshot, unless so much is to be told of them; and how long a
+ * key of LMDB's may be. */
 enum { BATCH_MOST = 1024, BATCH_TOLD = 1 << 16, KEY_MOST = 511 };
 
 /* What is told and counted while the trees are walked. */
@@ -120,8 +121,8 @@ static int check_index(void *arg, struct idem_span name, struct idem_span key)
   return 0;
 }
 
-/* It leads to a base key, which need not have an answer: repeats make other keys of it. That of 0.1 is the key
- * alone. */
+/* It leads to a base key, which need not have an answer: repeats make other keys of it. That of
+ * 0.1 is the key alone. */
 static int check_raw(void *arg, struct idem_span raw, struct idem_span base)
 {
   if (raw.len != IDEM_KEY_SIZE || (base.len != IDEM_KEY_SIZE && base.len != sizeof(struct answer_index_raw)))
@@ -149,7 +150,8 @@ static int check_part(void *arg, struct idem_span name, struct idem_span part)
   return 0;
 }
 
-/* Keys ascend, unless their tree is damaged; behind one that leads back the batch goes on, so that it comes to an end. */
+/* Keys ascend, unless their tree is damaged; behind one that leads back the batch goes on, so
+ * that it comes to an end. */
 static bool goes_on_behind(struct verify *verify, struct idem_span key)
 {
   int order = memcmp(key.data, verify->next, key.len < verify->next_len ? key.len : verify->next_len);
@@ -184,8 +186,8 @@ static void tell_all(struct verify *verify)
 
 static const char in_pages[] = "some of its pages are damaged";
 
-/* In batches, each in a snapshot of its own: an entry and what it belongs to are of one commit, so that commits which come
- * meanwhile cannot look like damage, and they find room. */
+/* In batches, each in a snapshot of its own: an entry and what it belongs to are of one commit, so that
+ * commits which come meanwhile cannot look like damage, and they find room. */
 static int check_tree(struct verify *verify, enum pages_tree tree, struct idem_error *error)
 {
   struct pages_part part = {.back = false};
@@ -206,8 +208,8 @@ static int check_tree(struct verify *verify, enum pages_tree tree, struct idem_e
   return 0;
 }
 
-/* What no entry says: the tree that has the roots of the others, and whether a page of any is in the list of free pages, too.
- * That is of one snapshot, and of branches and leaves alone. */
+/* What no entry says: the tree that has the roots of the others, and whether a page of any is in the list of
+ * free pages, too. That is of one snapshot, and of branches and leaves alone. */
 static int check_pages(struct verify *verify, struct idem_error *error)
 {
   int rc = state_read(verify->store, &verify->reader, error);

@@ -13,11 +13,11 @@
  *     ...
  *     claim_lock_release(claim, key);
  *
- * A claim is a place in the table of base/fd.h. The lock of one whose descriptor the app has closed is free for
- * everybody; it is taken anew when its owner asks for it, if nobody else has it by then.
+ * A claim is a place in the table of base/fd.h. The lock of one whose descriptor the app has closed is free
+ * for everybody; it is taken anew when its owner asks for it, if nobody else has it by then.
  *
- * The file is opened by its name for each claim, and another one may have the name by then, where the store was replaced. A
- * lock on that would be a claim of another store, so it is none.
+ * The file is opened by its name for each claim, and another one may have the name by then, where the store
+ * was replaced. A lock on that would be a claim of another store, so it is none.
  */
 #ifndef IDEMSHIM_STORE_CLAIM_LOCK_H
 #define IDEMSHIM_STORE_CLAIM_LOCK_H
@@ -36,11 +36,12 @@ struct claims_file {
 /* True if the name is still that file's, which `fd` was opened by it just now. */
 bool claim_file_is(const struct claims_file *file, int fd);
 
-/* The claim on `key`, -EAGAIN if somebody else has it, -ESTALE if the file is another one by now, or -errno. */
+/* The claim on `key`, -EAGAIN if somebody else has it, -ESTALE if the file is another
+ * one by now, or -errno. */
 int claim_lock_take(const struct claims_file *file, const uint8_t *key);
 
-/* True while this process holds the claim on `key`, which may be another place afterwards: false in a child, and
- * after claim_lock_release(). */
+/* True while this process holds the claim on `key`, which may be another place afterwards: false in a child,
+ * and after claim_lock_release(). */
 bool claim_lock_held(const struct claims_file *file, const uint8_t *key, int *claim);
 
 /* Frees the claim for everybody, also for a child that has a copy of the descriptor. Without `key` it

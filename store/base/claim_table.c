@@ -77,7 +77,8 @@ static int make(int fd)
   return rc < 0 || pwrite(fd, head, sizeof(head), 0) == sizeof(head) ? rc : -EIO;
 }
 
-/* Who could not see the claims of others would send again what they have sent, so that it cannot be mapped is a failure. */
+/* Who could not see the claims of others would send again what they have sent, so that it cannot
+ * be mapped is a failure. */
 int claim_table_open(struct claim_table **out, int fd)
 {
   uint32_t head[2] = {0, 0};

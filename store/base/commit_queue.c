@@ -2,15 +2,15 @@
 /*
  * A slot goes these ways, each step by one compare-and-swap of its state:
  *
- *     FREE -> FILLING -> READY         its writer takes, fills and publishes it
- *     READY -> TAKEN -> DONE           a leader takes it, and tells what came of it; or puts it back, TAKEN -> READY
- *     DONE -> FREE                     its writer has read the verdict
- *     READY -> FILLING -> FREE         its writer has got into the gate itself, and withdraws it
- *     READY, TAKEN -> LEFT_...         its writer waits no longer; from here on only leaders change it
- *     LEFT_TAKEN -> FREE               a leader has done it, and there is nobody to tell
- *     TAKEN -> READY                   its transaction has failed, as the verdict says: its writer, if it lives, does it alone; a leader,
- *     LEFT_TAKEN -> LEFT_READY         if it does not, tries it by itself
- *     FILLING, DONE -> FREE            its writer has died, which somebody who needs room has found out
+ *     FREE -> FILLING -> READY  its writer takes, fills and publishes it
+ *     READY -> TAKEN -> DONE    a leader takes it, and tells what came of it; or puts it back, TAKEN -> READY
+ *     DONE -> FREE              its writer has read the verdict
+ *     READY -> FILLING -> FREE  its writer has got into the gate itself, and withdraws it
+ *     READY, TAKEN -> LEFT_...  its writer waits no longer; from here on only leaders change it
+ *     LEFT_TAKEN -> FREE        a leader has done it, and there is nobody to tell
+ *     TAKEN -> READY            its transaction has failed, as the verdict says: its writer does it alone
+ *     LEFT_TAKEN -> LEFT_READY  the same where no writer is left: a leader tries it by itself
+ *     FILLING, DONE -> FREE     its writer has died, which somebody who needs room has found out
  */
 #include "store/base/commit_queue.h"
 
@@ -131,7 +131,8 @@ void queue_sleep(struct queue_slot *slot, unsigned ms)
     syscall(SYS_futex, &slot->state, FUTEX_WAIT, word, &time, NULL, 0);
 }
 
-/* Once its state is another: who dies in between leaves a count that is too high, and not a slot that nobody looks for. */
+/* Once its state is another: who dies in between leaves a count that is too high, and not a slot
+ * that nobody looks for. */
 static void count_down(struct commit_queue *queue)
 {
   uint32_t waiting = atomic_load(&queue->waiting);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * commit_queue: writes that wait for a transaction, in the shared page, so that whoever may write does those of all processes
- * with its own and they share the flushes of the disk.
+ * commit_queue: writes that wait for a transaction, in the shared page, so that whoever may write does those
+ * of all processes with its own and they share the flushes of the disk.
  *
- *     struct queue_slot *slot = queue_take(queue, spill);    // NULL: no room
- *     queue_put_write(slot, &write, sizeof(write));          // bytes, never code; what is long is in the writer's spill file
+ *     struct queue_slot *slot = queue_take(queue, spill);  // NULL: no room
+ *     queue_put_write(slot, &write, sizeof(write));        // what is long is in the writer's spill file
  *     queue_publish(queue, slot);
  *     while (!queue_is_done(slot) && ...)
- *       queue_sleep(slot, ms);                               // until it is done, or one may look whether to lead oneself
- *     verdict = slot->verdict, queue_give(slot);             // or queue_withdraw(), which may come too late,
- *                                                            // or queue_leave(): it is done, and nobody waits for it
+ *       queue_sleep(slot, ms);                             // until it is done, or oneself may lead
+ *     verdict = slot->verdict, queue_give(slot);           // or queue_withdraw(), which may come too late,
+ *                                                          // or queue_leave(): nobody waits for it
  *
  * The other side, with the gate (lmdb/gate.h), and so alone:
  *
@@ -18,8 +18,9 @@
  *         ... its write, in one transaction with the others ...
  *     queue_tell(queue, slot, verdict, serial);              // after the commit, and before the gate is left
  *
- * A leader that dies leaves slots that it had taken; the next takes them over, since nobody else can be in the gate. So each
- * write may be done twice, and must be such that this makes no difference. A slot whose writer has died is done all the same.
+ * A leader that dies leaves slots that it had taken; the next takes them over, since nobody else can be in
+ * the gate. So each write may be done twice, and must be such that this makes no difference. A slot whose
+ * writer has died is done all the same.
  *
  * A slot's state has a number that grows with each use, so that nobody changes that of another use.
  *
@@ -84,8 +85,8 @@ bool queue_leave(struct queue_slot *slot);
 
 /* True if it is published, or was taken by a leader that has died. */
 bool queue_lead(struct queue_slot *slot);
-/* True if there is one that nobody waits for, or may wait for, since it has failed and its writer may be dead: nobody but a leader
- * comes for it. */
+/* True if there is one that nobody waits for, or may wait for, since it has failed and its writer may be
+ * dead: nobody but a leader comes for it. */
 bool queue_has_left(const struct commit_queue *queue);
 /* How many are published, or more. */
 unsigned queue_count(const struct commit_queue *queue);
@@ -96,14 +97,15 @@ void queue_put_back(struct queue_slot *slot);
 /* Wakes its writer, or frees it where nobody waits. A success is told only after the commit, for the writer
  * takes its answer for stored then. */
 void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial);
-/* Its transaction has come to nothing. It stays, and is known as one that has failed, so that it is not the failure of others again:
- * its writer, which is woken, does it alone, and where that has died or waits no longer a leader tries it by itself. */
+/* Its transaction has come to nothing. It stays, and is known as one that has failed, so that it is not the
+ * failure of others again: its writer, which is woken, does it alone, and where that has died or waits no
+ * longer a leader tries it by itself. */
 void queue_fail(struct queue_slot *slot);
 bool queue_has_failed(const struct queue_slot *slot);
 /* Wakes one who waits, after the gate was left. */
 void queue_wake(struct commit_queue *queue);
-/* The count is 0 where nobody waits: leaders that died may have left it too high. The caller has the gate, for a leader that lives may be
- * between its last change and the count of it. */
+/* The count is 0 where nobody waits: leaders that died may have left it too high. The caller has the gate,
+ * for a leader that lives may be between its last change and the count of it. */
 void queue_recount(struct commit_queue *queue);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decisions: what became of the last few hundred calls that were not simply answered from the store: why each was sent, and why
- * its answer was not kept. They are a ring in the shared page (stats.h), for `explain` and `stats`, and may be lost as all of it.
+ * decisions: what became of the last few hundred calls that were not simply answered from the store: why each
+ * was sent, and why its answer was not kept. They are a ring in the shared page (stats.h), for `explain` and
+ * `stats`, and may be lost as all of it.
  *
  *     decisions_add(&stats->decisions, &decision);
  *     decisions_each(&stats->decisions, visit, arg);      // copies, the newest first
  *
- * Any process writes, without a lock: a place is taken by a number, and says itself when it is whole. Who reads one that is
- * written at that moment leaves it out.
+ * Any process writes, without a lock: a place is taken by a number, and says itself when it is whole. Who
+ * reads one that is written at that moment leaves it out.
  */
 #ifndef IDEMSHIM_STORE_DECISIONS_H
 #define IDEMSHIM_STORE_DECISIONS_H

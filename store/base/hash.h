@@ -104,8 +104,8 @@ static inline void hash_end(struct hash *hash, uint8_t digest[IDEM_KEY_SIZE])
   SHA256_Final(digest, &hash->sha);
 }
 
-/* HMAC (RFC 2104) with a key of a block or less. OpenSSL 3's own looks the digest up under a lock for each call, and a thread
- * that holds it while another one forks leaves it locked in the child for ever. */
+/* HMAC (RFC 2104) with a key of a block or less. OpenSSL 3's own looks the digest up under a lock for each
+ * call, and a thread that holds it while another one forks leaves it locked in the child for ever. */
 static inline void hash_mac(const void *key, size_t key_len, struct idem_span data,
                             uint8_t mac[IDEM_KEY_SIZE])
 {

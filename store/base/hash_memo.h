@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hash_memo: the digests of what was hashed lately, so that the same texts need not be hashed again. To compare a text costs a
- * hundredth of its SHA-256.
+ * hash_memo: the digests of what was hashed lately, so that the same texts need not be hashed again. To
+ * compare a text costs a hundredth of its SHA-256.
  *
  *     const struct idem_span texts[] = {method, path};
  *     if (!(digest = hash_memo_find(memo, texts, 2)))
  *       hash_memo_keep(memo, texts, 2, made);
  *
- * What is found is the digest of the very same texts. A client's thread has few lists that it sends again and again, so the last
- * ones are kept; one that is longer than there is room for is not. A list has one text at least. Zeroed, a memo knows nothing. It
- * belongs to one thread, allocates nothing and never fails.
+ * What is found is the digest of the very same texts. A client's thread has few lists that it sends again and
+ * again, so the last ones are kept; one that is longer than there is room for is not. A list has one text at
+ * least. Zeroed, a memo knows nothing. It belongs to one thread, allocates nothing and never fails.
  */
 #ifndef IDEMSHIM_STORE_HASH_MEMO_H
 #define IDEMSHIM_STORE_HASH_MEMO_H
@@ -30,7 +30,8 @@ struct hash_memo {
   } known[HASH_MEMO_LISTS];
 };
 
-/* Of requests: as they were sent, and what of that counts, where a header that does not is another one with each call. */
+/* Of requests: as they were sent, and what of that counts, where a header that does not is
+ * another one with each call. */
 struct hash_contexts {
   struct hash_memo sent, counted;
 };

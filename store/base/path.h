@@ -19,8 +19,8 @@
 /* Says what -errno `code` means for `path`, and returns it. */
 int path_fail(struct idem_error *error, int code, const char *path);
 
-/* Makes the directory and those above it, as `mkdir -p -m 700`; 0 also if it is there. The message names the one that cannot
- * be made. */
+/* Makes the directory and those above it, as `mkdir -p -m 700`; 0 also if it is there. The message names the
+ * one that cannot be made. */
 int path_make_dir(const char *dir, struct idem_error *error);
 
 /* Fails with a message unless `dir` is a directory of this user that no other may write to, and no link of

@@ -16,8 +16,8 @@ pthread_mutex_t process_lock_stores = PTHREAD_MUTEX_INITIALIZER,
                 process_lock_lists = PTHREAD_MUTEX_INITIALIZER;
 
 /*
- * `alive` is a word on a page that the kernel clears in a child (MADV_WIPEONFORK, Linux 4.14): 2 while this is
- * the process that has set it. NULL where that cannot be had; then each call asks for the pid.
+ * `alive` is a word on a page that the kernel clears in a child (MADV_WIPEONFORK, Linux 4.14): 2 while this
+ * is the process that has set it. NULL where that cannot be had; then each call asks for the pid.
  */
 static struct {
   int error; /* of registering */
@@ -81,8 +81,9 @@ void process_unlock_all(void)
   pthread_mutex_unlock(&process_lock_stores);
 }
 
-/* Claims are locks of the parent; its descriptors must not keep them alive here. And an emulator may take MADV_WIPEONFORK and do
- * nothing (qemu-user before 8.1), which would leave this process with its parent's LMDB. */
+/* Claims are locks of the parent; its descriptors must not keep them alive here. And an emulator may take
+ * MADV_WIPEONFORK and do nothing (qemu-user before 8.1), which would leave this process with its parent's
+ * LMDB. */
 void process_unlock_in_child(void)
 {
   _Atomic uint32_t *alive = atomic_load(&life.alive);
@@ -110,8 +111,8 @@ void process_host_forks(void)
   hosted = true;
 }
 
-/* A child of a fork in the middle of it sees the pid of its parent. The thread sanitizer's pthread_once() would wait there for a
- * thread of the parent. */
+/* A child of a fork in the middle of it sees the pid of its parent. The thread sanitizer's pthread_once()
+ * would wait there for a thread of the parent. */
 void process_once(_Atomic int *once, void (*start)(void))
 {
   enum { DONE = -1, TRIES = 10000, PAUSE_US = 100 };

@@ -31,7 +31,8 @@ int process_pid(void);
 /* The namespace that this pid is of, as a number; 0: unknown. */
 uint32_t process_pid_namespace(void);
 
-/* Runs `start` once. Whoever comes second waits for it, a second at most. A child of a fork in the middle of it begins anew. */
+/* Runs `start` once. Whoever comes second waits for it, a second at most. A child of a fork in the
+ * middle of it begins anew. */
 void process_once(_Atomic int *once, void (*start)(void));
 
 /* Registers the fork handlers, once. 0 or -errno. */

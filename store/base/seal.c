@@ -87,7 +87,8 @@ static void note_end(void)
   over = true;
 }
 
-/* Looked up once, for each look takes a lock of OpenSSL's, which may stay locked in the child of a fork. So a fork waits for it. */
+/* Looked up once, for each look takes a lock of OpenSSL's, which may stay locked in the child of a fork.
+ * So a fork waits for it. */
 static const EVP_CIPHER *gcm; /* under process_lock_lists; then constant */
 
 static void begin(void)

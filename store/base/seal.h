@@ -19,8 +19,8 @@
 
 enum { SEAL_KEY_SIZE = 32, SEAL_CHECK_SIZE = 16, SEAL_TAG_SIZE = 16, SEAL_NONCE_SIZE = 12 };
 
-/* Reads the master key: 32 bytes, or 64 hexadecimal digits. -EINVAL for anything else; -EPERM for what is no regular file, or a
- * file that somebody else may write. */
+/* Reads the master key: 32 bytes, or 64 hexadecimal digits. -EINVAL for anything else; -EPERM for what is no
+ * regular file, or a file that somebody else may write. */
 int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_error *error);
 
 /* 0, -ENOMEM. */
@@ -40,8 +40,8 @@ int seal_encrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONC
 int seal_decrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE],
                  struct idem_span bound, uint8_t *data, size_t len);
 
-/* Room for what has a key in it: zeros, in pages of its own, which no core dump has. NULL: no memory. It is overwritten before it is given
- * back; NULL is fine. */
+/* Room for what has a key in it: zeros, in pages of its own, which no core dump has. NULL: no memory. It is
+ * overwritten before it is given back; NULL is fine. */
 void *seal_room(size_t size);
 void seal_room_free(void *room, size_t size);
 

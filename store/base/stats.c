@@ -30,7 +30,8 @@ struct head {
   int64_t since_us;
 };
 
-/* 0: it is a page of this layout, and whole; -ESTALE: it is not. One that cannot be read is not known to be a bad one. */
+/* 0: it is a page of this layout, and whole; -ESTALE: it is not. One that cannot be read is not
+ * known to be a bad one. */
 static int look_at(int fd)
 {
   struct stat stat;
@@ -224,7 +225,8 @@ static _Atomic uint64_t *dollars_of(struct stats *stats, const struct stats_run 
   return &stats->nano_dollars[run - stats->run];
 }
 
-/* Its place, which others may take over if so many runs are under way that there is none: a budget then begins anew. */
+/* Its place, which others may take over if so many runs are under way that there is none: a
+ * budget then begins anew. */
 static struct stats_run *run_of(struct stats *stats, uint64_t run)
 {
   enum { NEAR = 16 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stats: the shared page, one file that every process maps: counters, the words that followers sleep on,
- * which answers have been replayed already, what owners let be seen of themselves (owner.h), and writes that wait (commit_queue.h). It holds
- * nothing that cannot be lost: one that is damaged is replaced by a new one.
+ * which answers have been replayed already, what owners let be seen of themselves (owner.h), and writes that
+ * wait (commit_queue.h). It holds nothing that cannot be lost: one that is damaged is replaced by a new one.
  *
  *     stats_add(store->stats, stats_shard(), IDEM_COUNTER_hits, 1);
  *
@@ -45,14 +45,16 @@ struct stats_shard {
   _Alignas(64) _Atomic uint64_t counter[STATS_COUNTERS];
 };
 
-/* What a run has sent, for budgets; and of what it may repeat, each content for itself. One that nobody has counted in for longest makes room. */
+/* What a run has sent, for budgets; and of what it may repeat, each content for itself. One that nobody has
+ * counted in for longest makes room. */
 struct stats_run {
   _Atomic uint64_t id; /* 0: free */
   _Atomic int64_t at_us;
   _Atomic uint64_t calls, tokens;
 };
 
-/* Of observe mode: what would have been saved by model, for money. The name is there once the place is NAMED, and stays. */
+/* Of observe mode: what would have been saved by model, for money. The name is there once the
+ * place is NAMED, and stays. */
 enum stats_place { STATS_FREE, STATS_BEGUN, STATS_NAMED };
 struct stats_model {
   _Atomic uint32_t place; /* enum stats_place */
@@ -103,7 +105,8 @@ void stats_wake(struct stats *stats, const uint8_t *key);
 /* Sleeps while the word is `seen`, at most `ms`. */
 void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms);
 
-/* Adds tokens that would have been saved of a model, "" for one that is not known; the last place is for all that find no other. */
+/* Adds tokens that would have been saved of a model, "" for one that is not known; the last place is for
+ * all that find no other. */
 void stats_would_save(struct stats *stats, struct idem_span model, const struct idem_usage *usage);
 
 /* Counts one more call of a run, and gives NULL; or the name of what it has used up. */

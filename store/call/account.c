@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Read by the first call that needs it, and by each again that found a mistake in it: it may have been mended. */
+/* Read by the first call that needs it, and by each again that found a mistake in it: it
+ * may have been mended. */
 static const struct prices *prices_of(struct idem_store *store, struct idem_error *error)
 {
   struct prices *prices = atomic_load_explicit(&store->prices, memory_order_acquire), *before = NULL;
@@ -24,7 +25,8 @@ static const struct prices *prices_of(struct idem_store *store, struct idem_erro
   return prices;
 }
 
-/* A part of a token's price would be lost to a coarser unit: the cheapest are some dollars for a thousand million. */
+/* A part of a token's price would be lost to a coarser unit: the cheapest are some dollars
+ * for a thousand million. */
 enum { NANO = 1000000000 };
 
 /* Nano-dollars. An upper bound: what a provider's own cache has had of the input is counted in full. */

@@ -3,9 +3,9 @@
  * Names a call and decides what becomes of it.
  *
  * The short way is one lookup by the digest of the request's bytes, and one of the answer: no parsing, no
- * lock. Where that finds nothing, the request is named by what it says, and looked up again. If there is still
- * no answer its claim is tried: who gets it looks once more, for the last owner may have committed meanwhile,
- * and then sends; who does not get it follows.
+ * lock. Where that finds nothing, the request is named by what it says, and looked up again. If there is
+ * still no answer its claim is tried: who gets it looks once more, for the last owner may have committed
+ * meanwhile, and then sends; who does not get it follows.
  *
  * entry->call is always in a state that idem_store_leave() can end.
  */
@@ -64,7 +64,8 @@ static void use_key(struct entry *entry, const uint8_t *key)
   record_id(key, entry->call->id);
 }
 
-/* What nobody has got yet, the caller's wish for a new answer does not mean: a retry is no read of a cache. */
+/* What nobody has got yet, the caller's wish for a new answer does not mean: a retry
+ * is no read of a cache. */
 static bool skips(const struct entry *entry)
 {
   const struct idem_call *call = entry->call;
@@ -138,8 +139,8 @@ static void number_and_key(struct entry *entry, const uint8_t *base)
   use_key(entry, key);
 }
 
-/* NULL: its record has not the texts as they were sent, or not in the open, so that they are named by what need not be
- * compared. */
+/* NULL: its record has not the texts as they were sent, or not in the open, so that they are named by what
+ * need not be compared. */
 static const uint8_t *text_secret(const struct entry *entry)
 {
   const struct idem_request *request = entry->request;
@@ -339,8 +340,8 @@ static int settle_shared(struct entry *entry)
   return rc < 0 ? rc : settle_owned(entry);
 }
 
-/* Its last owner may have committed since we looked, or left its answer to whoever writes next. That is looked at first, so that
- * what is not there any more is in the snapshot. */
+/* Its last owner may have committed since we looked, or left its answer to whoever writes next. That is
+ * looked at first, so that what is not there any more is in the snapshot. */
 static int settle_claimed(struct entry *entry)
 {
   struct idem_call *call = entry->call;
@@ -359,7 +360,8 @@ static int settle_claimed(struct entry *entry)
   return verdict;
 }
 
-/* Who was there before the store was replaced ends there, and is followed there; whoever comes now goes to what is there now. */
+/* Who was there before the store was replaced ends there, and is followed there; whoever comes now goes
+ * to what is there now. */
 static int settle_replaced(struct entry *entry)
 {
   uint8_t lock[8];
@@ -518,8 +520,8 @@ static int enter_by_name(struct entry *entry)
   return decide(entry);
 }
 
-/* The short way makes no call that could be cancelled, so only errno is kept there. What a round leaves behind
- * is reset here and not at its end, so that a call that is copied or abandoned does no harm. */
+/* The short way makes no call that could be cancelled, so only errno is kept there. What a round leaves
+ * behind is reset here and not at its end, so that a call that is copied or abandoned does no harm. */
 int idem_store_enter(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                      struct idem_error *error)
 {

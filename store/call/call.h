@@ -49,25 +49,28 @@ struct claim call_claim(const struct idem_call *call);
 /* OWNED: takes a place in which followers see that it goes on. */
 void call_show_owner(struct idem_store *store, struct idem_call *call);
 
-/* Frees the claim and wakes those who wait for it. The second wakes nobody: another machine has the operation, and who looks by
- * himself learns that; woken ones would wake each other without end. */
+/* Frees the claim and wakes those who wait for it. The second wakes nobody: another machine has the
+ * operation, and who looks by himself learns that; woken ones would wake each other without end. */
 void call_free_claim(struct idem_store *store, struct idem_call *call);
 void call_drop_claim(struct idem_store *store, struct idem_call *call);
 
 /* What priv.commit begins with. */
 struct call_commit {
-  /* Its answer is with the thread that writes, which leaves the call then. False: it is not, or not any more. */
+  /* Its answer is with the thread that writes, which leaves the call then. False: it is
+   * not, or not any more. */
   bool (*leave)(struct idem_call *call, bool delivered);
 };
 
-/* Sets call->sequence, and with it which of the identical calls of this process it is, where the rule numbers them:
- * the same over the rounds of a call. `base` names the content, and call->sampled says what it is. 0 or -errno. */
+/* Sets call->sequence, and with it which of the identical calls of this process it is, where the rule numbers
+ * them: the same over the rounds of a call. `base` names the content, and call->sampled says what it is. 0 or
+ * -errno. */
 int call_take_number(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                      const uint8_t *base, struct idem_error *error);
 /* The number is used up, or free again. Nothing if the call has none. */
 void call_settle_number(struct idem_call *call, bool used_up);
 
-/* The answer of a call whose store is not in its place any more, for the one that is there now. As idem_store_commit(). */
+/* The answer of a call whose store is not in its place any more, for the one that is there now.
+ * As idem_store_commit(). */
 int call_commit_to_successor(const struct idem_store *store, const struct idem_call *call,
                              const struct idem_request *request, const struct idem_recording *recording,
                              struct idem_error *why);

@@ -319,7 +319,8 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   account_take(store, call, request, &facts.usage, accepted);
   call->unproven = facts.unproven;
   call->no_answer = !accepted && !facts.unproven;
-  /* A job is joined while it is in flight: who waits for it has it from a record that is past its time already. */
+  /* A job is joined while it is in flight: who waits for it has it from a record that is
+   * past its time already. */
   commit.joined = facts.job && call->priv.owner && atomic_load(&call->priv.owner->waited);
   if (!accepted && !commit.joined)
     return IDEM_REFUSED;

@@ -3,8 +3,8 @@
  * The end of a round: leaving, and waiting before the next one.
  *
  * What becomes of a claim depends on what is known. With an answer stored, the commit has removed its record.
- * Without one the record says `released`, so that the next owner sends as if nothing had been. Where it is not
- * known what upstream has made of it, the record stays in flight: the next owner finds it in doubt.
+ * Without one the record says `released`, so that the next owner sends as if nothing had been. Where it is
+ * not known what upstream has made of it, the record stays in flight: the next owner finds it in doubt.
  */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
@@ -142,7 +142,8 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
   call_free_claim(store, call);
 }
 
-/* What is left to do for a call that holds a claim, or of which others have to know that its app has the answer. */
+/* What is left to do for a call that holds a claim, or of which others have to know that
+ * its app has the answer. */
 static void end_shared(struct idem_store *store, struct idem_call *call, bool delivered)
 {
   QUIET();
@@ -155,8 +156,8 @@ static void end_shared(struct idem_store *store, struct idem_call *call, bool de
     end_claim(store, call);
 }
 
-/* A plain hit ends here with a few additions and a store. Whoever takes a number that is free again finds its claim
- * free, too. */
+/* A plain hit ends here with a few additions and a store. Whoever takes a number that is free again
+ * finds its claim free, too. */
 void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered)
 {
   bool busy = call->priv.verdict == IDEM_BUSY;

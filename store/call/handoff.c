@@ -44,8 +44,8 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
   return rc < 0 ? rc : 0;
 }
 
-/* A place is a claim on a key that no operation has: the kernel frees it, however the copy ends. Claims lie at
- * half of the number that a key begins with, so that places are side by side from the second byte on. */
+/* A place is a claim on a key that no operation has: the kernel frees it, however the copy ends. Claims lie
+ * at half of the number that a key begins with, so that places are side by side from the second byte on. */
 static int take_place(const struct idem_store *store, unsigned most)
 {
   int rc = -EAGAIN;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * observe mode: what would have been saved, without saving it. A call takes no claim and gives no answer; of
- * its answer some numbers are kept, under its key. Among identical calls it is numbered as it would be if we stored
- * them, so that what is promised is what will be saved.
+ * its answer some numbers are kept, under its key. Among identical calls it is numbered as it would be if we
+ * stored them, so that what is promised is what will be saved.
  */
 #include "store/base/clock.h"
 #include "store/call/account.h"
@@ -78,7 +78,8 @@ static bool is_stored(struct idem_store *store, struct reader *reader, const str
   return true;
 }
 
-/* What it would have saved stands in the call's answer, with the tokens where they would have been counted. */
+/* What it would have saved stands in the call's answer, with the tokens where they
+ * would have been counted. */
 static int would_hit(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                      struct idem_error *error)
 {

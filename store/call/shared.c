@@ -20,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Who is told that another machine has it need not ask again sooner; one wait at the server; how often an owner renews. */
+/* Who is told that another machine has it need not ask again sooner; one wait at the server; how
+ * often an owner renews. */
 enum { ASK_AGAIN_US = 1000000, WAIT_MS = 200, LOST_MS = 50, RENEW_US = 1000000 };
 
 /* What is left of the call-timeout, in µs. What is spent is kept in the call, over all of its rounds. */
@@ -29,7 +30,8 @@ static idem_fleet_limit limit_of(const struct idem_store *store, const struct id
   return (int64_t)store->where->call_ms * 1000 - call->priv.fleet.spent_us;
 }
 
-/* What `sent` has of it, whatever a claim and the outbox take: of who sends untold nobody knows that he has. */
+/* What `sent` has of it, whatever a claim and the outbox take: of who sends untold
+ * nobody knows that he has. */
 static idem_fleet_limit limit_of_sent(const struct idem_store *store)
 {
   uint64_t half_ms = store->where->call_ms / 2;
@@ -60,8 +62,8 @@ static void tell_change(struct idem_store *store, struct idem_call *call, struct
 
 /* The near copy. */
 
-/* Anybody who can write to the server may have written these bytes. With a key file they are what a machine with the key
- * has sealed for this operation; without one, they are at least a whole record of it. */
+/* Anybody who can write to the server may have written these bytes. With a key file they are what a machine
+ * with the key has sealed for this operation; without one, they are at least a whole record of it. */
 static int open_record(struct idem_store *store, struct idem_call *call, struct idem_fleet_claim *claim)
 {
   struct idem_span record = {claim->record, claim->record_len};
@@ -92,8 +94,8 @@ static void set_times(struct idem_answer *answer, const struct idem_fleet_claim 
                            : clock_now_us() + claim->left_ms * 1000;
 }
 
-/* Of many that come one after the other the first is written, and the others are left, to be written several at a time: a transaction for
- * each would be most of what it costs to get an answer from the fleet. */
+/* Of many that come one after the other the first is written, and the others are left, to be written several
+ * at a time: a transaction for each would be most of what it costs to get an answer from the fleet. */
 static bool leave_near(struct idem_store *store, struct idem_call *call, struct batch_own *own)
 {
   enum { SOON_US = 50000 };
@@ -108,8 +110,8 @@ static bool leave_near(struct idem_store *store, struct idem_call *call, struct 
   return call->priv.fleet.left_near;
 }
 
-/* A copy that cannot be kept is asked for again; the call has it in memory. It takes the place of what was there when its claim was
- * tried, and need not outlive a power cut. */
+/* A copy that cannot be kept is asked for again; the call has it in memory. It takes the place of what was
+ * there when its claim was tried, and need not outlive a power cut. */
 static void keep_near(struct idem_store *store, struct idem_call *call)
 {
   const struct record_head *head = (const void *)call->answer.record.data;
@@ -164,7 +166,8 @@ static void look_here(struct idem_store *store, struct idem_call *call, struct i
     claim->dead = earlier.generation;
 }
 
-/* How many answers the operation has had, as far as this machine knows: what upstream has answered has another key then. */
+/* How many answers the operation has had, as far as this machine knows: what upstream has answered
+ * has another key then. */
 static uint64_t epoch_here(const struct idem_call *call)
 {
   const struct reader *reader = call->priv.reader;
@@ -315,7 +318,8 @@ void shared_renew(struct idem_call *call)
   note_followers(call, store->fleet_api->renew(store->fleet, &call->priv.fleet.fence));
 }
 
-/* Where the fleet could not be told the claim stays ours: leave() tries to release it, unless this machine keeps the answer. */
+/* Where the fleet could not be told the claim stays ours: leave() tries to release it, unless this
+ * machine keeps the answer. */
 int shared_commit(struct idem_store *store, struct idem_call *call, struct record_draft *draft,
                   uint64_t ttl_ms)
 {
@@ -379,8 +383,9 @@ static int take_piece(void *arg, uint64_t number, const char *bytes, size_t len,
   return listener->failed;
 }
 
-/* One process of the machine listens, the one that has the second lock of the key; the others sleep on the word that it
- * changes. Dies it, the kernel frees the lock for the next, which goes on behind the last whole piece. */
+/* One process of the machine listens, the one that has the second lock of the key; the others sleep on the
+ * word that it changes. Dies it, the kernel frees the lock for the next, which goes on behind the last whole
+ * piece. */
 static int listen_to_fleet(struct idem_store *store, const struct idem_call *call, unsigned ms)
 {
   struct listener listener = {.store = store, .call = call};
@@ -394,7 +399,8 @@ static int listen_to_fleet(struct idem_store *store, const struct idem_call *cal
                                                 &next, take_piece, &listener);
   if (rc > 0)
     stats_wake(store->stats, call->key);
-  /* Who sees that it is over asks the fleet then, and not whether it was asked a moment ago: the word has changed before. */
+  /* Who sees that it is over asks the fleet then, and not whether it was asked a moment ago: the
+   * word has changed before. */
   if (rc == IDEM_FLEET_OVER) {
     spool_remove(store, call->key, call->priv.fleet.generation);
     stats_wake(store->stats, call->key);
@@ -409,7 +415,8 @@ int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned
   const _Atomic uint32_t *word = stats_wake_word(store->stats, call->key);
   unsigned ms = max_ms < WAIT_MS ? max_ms : WAIT_MS;
   uint32_t seen = atomic_load(word);
-  /* A look at the spool, which takes the word anew, must not hide from who only asks that somebody has heard something. */
+  /* A look at the spool, which takes the word anew, must not hide from who only asks that
+   * somebody has heard something. */
   if (!max_ms)
     return seen != call->priv.fleet.wake ? 0 : -ETIMEDOUT;
   if (seen != call->priv.wake)
@@ -424,9 +431,9 @@ int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned
 
 /* Removals. */
 
-/* One process of the machine looks; it counts from when it has looked last, whatever came of it. Those that it had no time for
- * are the next call's. In what is left of its time it tells what was stored alone: a machine of which all calls are near hits
- * would not come to it otherwise. */
+/* One process of the machine looks; it counts from when it has looked last, whatever came of it. Those that
+ * it had no time for are the next call's. In what is left of its time it tells what was stored alone: a
+ * machine of which all calls are near hits would not come to it otherwise. */
 void shared_look(struct idem_store *store, struct idem_call *call)
 {
   struct idem_fleet_shared *shared = &store->stats->fleet;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A store that was removed or replaced while a call was under way. Its claim is of the old store, and its answer is kept there, for
- * those who follow it. It was paid for, so that it is to be had afterwards, too: it is named anew, by the secret of the store that
- * is in the place now, and stored there as if it had been asked for there.
+ * A store that was removed or replaced while a call was under way. Its claim is of the old store, and its
+ * answer is kept there, for those who follow it. It was paid for, so that it is to be had afterwards, too: it
+ * is named anew, by the secret of the store that is in the place now, and stored there as if it had been
+ * asked for there.
  */
 #include "store/call/call.h"
 

@@ -383,7 +383,8 @@ static size_t decode(struct idem_span text, bool doubles, char *out, bool *odd)
   return len;
 }
 
-/* Only beside half a pair is a byte ff doubled, which is its mark: elsewhere the text says what it says without an escape. */
+/* Only beside half a pair is a byte ff doubled, which is its mark: elsewhere the text says what it
+ * says without an escape. */
 size_t json_string_decode(struct idem_span text, char *out, bool *odd)
 {
   size_t len = decode(text, false, out, odd);

@@ -71,8 +71,8 @@ enum cursor_event json_cursor_next(struct json_cursor *cursor);
 /* Goes on with a text that was HUNGRY: `text` begins where `at` was. `last`: no more will come. */
 void json_cursor_feed(struct json_cursor *cursor, struct idem_span text, bool last);
 
-/* Where an object or an array begins behind a text that has ended (JSON lines): goes on with that one. False: none does,
- * as far as the text has come. */
+/* Where an object or an array begins behind a text that has ended (JSON lines): goes on with that one. False:
+ * none does, as far as the text has come. */
 bool json_cursor_next_text(struct json_cursor *cursor);
 
 /* After ARRAY or OBJECT, in a text that is all there: goes past its CLOSE, which is returned, or CURSOR_BAD.
@@ -84,8 +84,8 @@ bool json_cursor_release(struct json_cursor *cursor);
 
 /*
  * What a string says: copies it to `out`, which has room for 2 * text.len bytes, and returns its length. Half
- * a surrogate pair becomes 0xff and its two bytes, and beside one a byte 0xff of the text two of them; `*odd` says that
- * there was one, so that no two strings give the same bytes and the same `odd`.
+ * a surrogate pair becomes 0xff and its two bytes, and beside one a byte 0xff of the text two of them; `*odd`
+ * says that there was one, so that no two strings give the same bytes and the same `odd`.
  */
 size_t json_string_decode(struct idem_span text, char *out, bool *odd);
 

@@ -8,7 +8,8 @@
 /* How deep they stand at most. */
 enum { COUNTS_DEPTH = 3 };
 
-/* For a member at `depth`, at most COUNTS_DEPTH: whether its name leads to a place of theirs. `escaped`: there are backslashes in it. */
+/* For a member at `depth`, at most COUNTS_DEPTH: whether its name leads to a place of theirs. `escaped`:
+ * there are backslashes in it. */
 void counts_enter(struct document_reader *reader, size_t depth, bool escaped);
 /* For a member that is a number. */
 void counts_take(struct document_reader *reader, size_t depth, bool escaped);

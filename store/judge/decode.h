@@ -12,8 +12,8 @@
  *
  * zlib, brotli and zstd are opened where they are installed, at the first answer that needs them, or at the
  * first call that may get one and be carried on by a copy of the process: nearly always libcurl has them in
- * the process already. A copy opens none, for another thread may have had the loader's lock when it was made. A
- * decoder belongs to one thread.
+ * the process already. A copy opens none, for another thread may have had the loader's lock when it was made.
+ * A decoder belongs to one thread.
  */
 #ifndef IDEMSHIM_STORE_JUDGE_DECODE_H
 #define IDEMSHIM_STORE_JUDGE_DECODE_H
@@ -36,7 +36,8 @@ void decode_open_no_more(void);
 /* False: a coding that we do not know, or whose library is not there. */
 bool decode_begin(struct decoder *decoder, struct idem_span coding);
 
-/* What a Content-Encoding says. Some servers name there what is no coding ("none", "utf-8"): that changes no byte. */
+/* What a Content-Encoding says. Some servers name there what is no coding ("none", "utf-8"):
+ * that changes no byte. */
 enum coding { CODING_NONE, CODING_KNOWN, CODING_STRANGE, CODING_SEVERAL };
 
 /* `*list` is then the one coding that is left of it, for decode_begin(). */

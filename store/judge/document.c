@@ -13,8 +13,8 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
-/* Members of a document, by the length of their names: each one that a document has is held against those of its own length, of which
- * the first letter settles nearly all. The compiler counts them. */
+/* Members of a document, by the length of their names: each one that a document has is held against those of
+ * its own length, of which the first letter settles nearly all. The compiler counts them. */
 struct member {
   char name[17];
   unsigned char fact;
@@ -112,8 +112,8 @@ static const struct {
                [7] = OF(7),   [8] = OF(8),   [9] = OF(9),   [10] = OF(10), [11] = OF(11),
                [12] = OF(12), [13] = OF(13), [14] = OF(14), [15] = OF(15), [17] = OF(17)};
 
-/* And what is deeper in it, by its first word; `*` is an element of an array. A way has four words at most, and begins at the root of
- * a document; take_value() compares one of them at each depth. */
+/* And what is deeper in it, by its first word; `*` is an element of an array. A way has four words at most,
+ * and begins at the root of a document; take_value() compares one of them at each depth. */
 struct way {
   const char *path[DOCUMENT_DEPTH - 1]; /* the words behind the first */
   enum fact fact;
@@ -219,7 +219,8 @@ static const struct ways *find_ways(struct idem_span name, bool escaped)
   return NULL;
 }
 
-/* Which of the ways that have led to the container of this value go on to it, a bit each; takes the fact of one that ends here. */
+/* Which of the ways that have led to the container of this value go on to it, a bit each; takes the fact
+ * of one that ends here. */
 static uint64_t go_on(struct document_reader *reader, enum cursor_event event, size_t depth, bool escaped)
 {
   struct idem_span name = reader->cursor.name;

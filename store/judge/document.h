@@ -2,8 +2,8 @@
 /*
  * document: what a JSON document, or one event of a stream, says of the call that it answers: has it failed,
  * is it a job, is it over, what did it cost. One pass over the text, also while it is coming; the tables in
- * document.c (where members stand), words.c (what they say), counts.c (tokens) and config/answers.def know the
- * providers' words.
+ * document.c (where members stand), words.c (what they say), counts.c (tokens) and config/answers.def know
+ * the providers' words.
  *
  *     struct document document = DOCUMENT_INIT;
  *     document_read(data, &document);
@@ -28,8 +28,8 @@
 struct document_choices {
   uint64_t begun[2], over[2];
   uint64_t awaited[2]; /* said once that they are not over yet: the end of such a one says that it is */
-  unsigned reasons,
-      lengths; /* why choices, or the answer, were over: how often, and how often for want of room */
+  /* Why choices, or the answer, were over: how often, and how often for want of room. */
+  unsigned reasons, lengths;
 };
 
 struct document {
@@ -60,11 +60,12 @@ struct document {
     .usage = { -1, -1 }                                                                                      \
   }
 
-/* Reads one document, or several behind each other, which are then events of a stream; the members of an array at the
- * root are documents, too (Gemini). All but `usage`, `choices` and `candidates` is set anew. */
+/* Reads one document, or several behind each other, which are then events of a stream; the members of an
+ * array at the root are documents, too (Gemini). All but `usage`, `choices` and `candidates` is set anew. */
 void document_read(struct idem_span text, struct document *document);
 
-/* True if `name` is that of an event which reports a failure, or which ends a stream as `ended` and `over` say it. */
+/* True if `name` is that of an event which reports a failure, or which ends a stream as
+ * `ended` and `over` say it. */
 bool document_is_failure(struct idem_span name);
 bool document_is_end(struct idem_span name);
 bool document_is_over(struct idem_span name);
@@ -85,7 +86,8 @@ struct document_reader {
   struct json_cursor cursor;
   bool begun, bad, closed; /* `closed`: a whole object or array has been read */
   size_t base;             /* documents stand at this depth: 1 in an array of them */
-  /* The ways that begin as where the reader is, or NULL, and which rows of the tables lead there, for each depth. */
+  /* The ways that begin as where the reader is, or NULL, and which rows of the tables lead
+   * there, for each depth. */
   const struct ways *ways;
   uint64_t ways_left[DOCUMENT_DEPTH + 1];
   uint32_t places[DOCUMENT_DEPTH + 1];
@@ -115,8 +117,8 @@ struct document_reader {
 
 void document_begin(struct document_reader *reader, struct document *document);
 
-/* Returns how much of the text needs not be given again. Nothing but `usage`, `choices` and `candidates` is settled before
- * `last`. */
+/* Returns how much of the text needs not be given again. Nothing but `usage`, `choices` and `candidates` is
+ * settled before `last`. */
 size_t document_feed(struct document_reader *reader, struct idem_span text, bool last);
 
 /* For a reader that will not be fed to its end. */

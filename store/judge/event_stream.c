@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many bytes are before the end of the line. In strides, for a text without any LF would be searched for one again with each CR. */
+/* How many bytes are before the end of the line. In strides, for a text without any LF would be searched for
+ * one again with each CR. */
 static size_t line_length(const char *at, size_t len)
 {
   for (size_t done = 0; done < len;) {
@@ -54,9 +55,9 @@ bool event_text_add(struct event_text *text, struct idem_span more)
   return true;
 }
 
-/* To a browser an event without a data line is none (HTML, "dispatch the event"); but some say by a name alone that
- * the stream is over, or has failed. The empty line that ends it must have come: of one that is cut off there
- * may have been more. */
+/* To a browser an event without a data line is none (HTML, "dispatch the event"); but some say by a name
+ * alone that the stream is over, or has failed. The empty line that ends it must have come: of one that is
+ * cut off there may have been more. */
 static void dispatch(struct event_stream *stream, bool closed)
 {
   if (stream->has_data || (stream->strays && closed && stream->name.len))
@@ -80,8 +81,9 @@ static bool field_is(struct idem_span line, const char *name, struct idem_span *
 }
 
 /* Of the fields of an event two count. `id`, `retry` and comments, which begin with a colon and keep
- * connections alive, say nothing of the answer. What is no field of the standard is how servers fail in the middle
- * of a stream: a line "error: {...}" of llama.cpp's, and an object that somebody has written as it is. */
+ * connections alive, say nothing of the answer. What is no field of the standard is how servers fail in the
+ * middle of a stream: a line "error: {...}" of llama.cpp's, and an object that somebody has written as it
+ * is. */
 static void take_line(struct event_stream *stream, struct idem_span line)
 {
   struct idem_span value;

@@ -62,8 +62,8 @@ void facts_take_error(struct document_reader *reader, size_t depth)
 }
 
 /* It only notes what is there; what depends on other members is weighed by facts_end(), for they come in any
- * order. So are `told` and `answered`: an error at the top is a failure only where no answer is beside it, since
- * some send the member always. One of a choice or of a delta is a failure by itself. */
+ * order. So are `told` and `answered`: an error at the top is a failure only where no answer is beside it,
+ * since some send the member always. One of a choice or of a delta is a failure by itself. */
 void facts_take(struct document_reader *reader, enum fact fact, enum cursor_event event, size_t depth)
 {
   struct document *document = reader->document;
@@ -292,8 +292,8 @@ void facts_take(struct document_reader *reader, enum fact fact, enum cursor_even
 void facts_end(struct document_reader *reader)
 {
   struct document *document = reader->document;
-  /* By now every member has been seen, and only now what one of them is worth beside the others is weighed: they
-   * come in any order. Beside a status of success even words alone are an answer. */
+  /* By now every member has been seen, and only now what one of them is worth beside the others is weighed:
+   * they come in any order. Beside a status of success even words alone are an answer. */
   reader->other |=
       (reader->status_word && !reader->code && !document->failed) || (reader->status_number && !reader->told);
   /* A refusal of Gemini's is a blockReason without candidates, and is the answer. */

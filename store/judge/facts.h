@@ -55,7 +55,8 @@ enum fact {
   FACT_WORKFLOW,
   FACT_DATA_STATUS,
   FACT_CANDIDATE,
-  FACT_CANDIDATE_FINISH, /* Gemini has no word for the end: each candidate of the last chunk says why it is over */
+  /* Gemini has no word for the end: each candidate of the last chunk says why it is over. */
+  FACT_CANDIDATE_FINISH,
   FACT_BLOCKED,
 };
 

@@ -48,7 +48,8 @@ static void note_bytes(void *arg, size_t which, struct idem_span value)
   *(struct idem_span *)arg = value;
 }
 
-/* Claude's events and Nova's begin and end as those of Converse do, by words of their own; other models' have none. */
+/* Claude's events and Nova's begin and end as those of Converse do, by words of their own;
+ * other models' have none. */
 static const char *const own_words[] = {"/type", "/messageStart", "/messageStop"};
 
 struct turn {
@@ -85,7 +86,8 @@ static void read_payload(struct frames *frames, struct idem_span payload, struct
   frames->failed |= document->json && (document->failed || document->error);
   if (!json_find(payload, &words, note_bytes, &value) || value.len < 2 || *value.data != '"')
     return;
-  /* The text of the string, which decoded may be twice as long, and behind it what that stands for, which is shorter. */
+  /* The text of the string, which decoded may be twice as long, and behind it what that stands
+   * for, which is shorter. */
   char *room = malloc(4 * value.len);
   if (!room) {
     frames->no_memory = true;

@@ -156,14 +156,15 @@ static void take_text(struct idem_judge *judge, struct idem_span text)
 }
 
 /* An event of a stream, or a line. The end of one of several things, such as the second of three images, is
- * none once an event says that it goes on. Some servers forget the empty line between two events: then each line of
- * theirs is one. */
+ * none once an event says that it goes on. Some servers forget the empty line between two events: then each
+ * line of theirs is one. */
 static void take_event(void *arg, struct idem_span name, struct idem_span data)
 {
   struct idem_judge *judge = arg;
   struct document *document = &judge->document;
   struct idem_span line;
-  /* The name of an event has no escapes, and a backslash in it is one: only what JSON's rules have let pass may be read by them. */
+  /* The name of an event has no escapes, and a backslash in it is one: only what JSON's rules have let
+   * pass may be read by them. */
   bool named = name.len && !memchr(name.data, '\\', name.len);
   judge->failed |= named && document_is_failure(name);
   judge->ended |= named && document_is_end(name);
@@ -224,9 +225,9 @@ static bool begins_event(struct idem_span text)
   return false;
 }
 
-/* PHP and others call whatever they send text/html if nobody says otherwise, gateways leave a stream's type on the
- * failure that came in its place, and a stream comes under the type of the document that it replaces: so a body
- * that begins as a stream or as JSON is read as that, whatever its type. */
+/* PHP and others call whatever they send text/html if nobody says otherwise, gateways leave a stream's type
+ * on the failure that came in its place, and a stream comes under the type of the document that it replaces:
+ * so a body that begins as a stream or as JSON is read as that, whatever its type. */
 static void guess(struct idem_judge *judge, struct idem_span text)
 {
   judge->braced = text.len && (*text.data == '{' || *text.data == '[');
@@ -391,8 +392,8 @@ static bool asks_for_json(const struct idem_request *request)
                                         says(request_header(request, "content-type:"), "json"));
 }
 
-/* What endpoints answer with, by their last segments on whatever host: what a proxy writes for people in its place is no
- * answer there, nor is one with nothing in it. Of a user's own API either may be the answer. */
+/* What endpoints answer with, by their last segments on whatever host: what a proxy writes for people in its
+ * place is no answer there, nor is one with nothing in it. Of a user's own API either may be the answer. */
 enum endpoint {
   ENDPOINT_OWN,
   ENDPOINT_JSON,       /* an object or a list with something in it, or events */
@@ -444,8 +445,8 @@ static enum endpoint endpoint_of(const struct idem_request *request)
   return idem_glob("*/audio/*", request->path.data, request->path.len, false) ? ENDPOINT_TEXT : ENDPOINT_JSON;
 }
 
-/* By its type: text for people, where that is not the answer. Without a type it may be anything, and is that where JSON was
- * to come. */
+/* By its type: text for people, where that is not the answer. Without a type it may be anything, and is that
+ * where JSON was to come. */
 static bool is_prose(enum endpoint endpoint, struct idem_span headers)
 {
   struct idem_span type = header_of(headers, "content-type:");

@@ -247,7 +247,8 @@ static const struct price *exactly(const struct prices *prices, struct idem_span
   return low < prices->count && compare(prices->at[low].name, name) == 0 ? &prices->at[low] : NULL;
 }
 
-/* Without "-2024-08-06" or "-20240806"; fewer digits are a version, such as "-4" or "-001", and another price. */
+/* Without "-2024-08-06" or "-20240806"; fewer digits are a version, such as "-4" or
+ * "-001", and another price. */
 static struct idem_span undated(struct idem_span name)
 {
   enum { DATE = 9 };
@@ -262,8 +263,8 @@ static const struct price *find(const struct prices *prices, struct idem_span na
 {
   const struct price *price = NULL;
   while (name.len) {
-    /* As it is written first: a provider's own price of a model may stand under its prefix, and a prefix may have prefixes of
-     * its own: "openrouter/openai/gpt-4o". */
+    /* As it is written first: a provider's own price of a model may stand under its prefix, and a prefix may
+     * have prefixes of its own: "openrouter/openai/gpt-4o". */
     if ((price = exactly(prices, name)))
       return price;
     const char *slash = memrchr(name.data, '/', name.len);

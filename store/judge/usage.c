@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage: takes what an answer says of tokens and costs out of it, for apps that add up what they pay: a replay costs nothing.
+ * usage: takes what an answer says of tokens and costs out of it, for apps that add up what they pay: a
+ * replay costs nothing.
  *
  *     {"usage":{"prompt_tokens":12,"cost":0.25}}        {"usage":{"prompt_tokens":0 ,"cost":0   }}
  *
- * A number becomes 0 and blanks, which JSON lets stand behind it, so that lengths, pieces and framing stay. Documents and events
- * are gone over alike: no string of JSON goes over the end of a line.
+ * A number becomes 0 and blanks, which JSON lets stand behind it, so that lengths, pieces and framing stay.
+ * Documents and events are gone over alike: no string of JSON goes over the end of a line.
  */
 #include "store/store.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-/* Objects of counts, and the counts that Ollama has beside its answer; counts.c knows where each provider has them. */
+/* Objects of counts, and the counts that Ollama has beside its answer; counts.c knows where
+ * each provider has them. */
 static const char *const objects[] = {"usage", "usageMetadata", "billed_units", "tokens"};
 static const char *const numbers[] = {"prompt_eval_count", "eval_count"};
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
@@ -32,7 +34,8 @@ static size_t skip_blanks(const char *body, size_t len, size_t at)
   return at;
 }
 
-/* Behind the closing quote of the string whose text begins at `at`; at the end of its line if it has none there. */
+/* Behind the closing quote of the string whose text begins at `at`; at the end of its line
+ * if it has none there. */
 static size_t skip_string(const char *body, size_t len, size_t at)
 {
   while (at < len && body[at] != '"' && body[at] != '\n')

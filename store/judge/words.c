@@ -35,7 +35,8 @@ static const char *const owing[] = {"response.",      "conversation.response.", 
 /* What `object` is where the answer stands in `choices`. */
 static const char *const completions[] = {"chat.completion", "chat.completion.chunk", "text_completion"};
 
-/* `status` and its like, in any case of letters, and without what Google writes before them (JOB_STATE_FAILED). */
+/* `status` and its like, in any case of letters, and without what Google writes before
+ * them (JOB_STATE_FAILED). */
 static const char *const failed_states[] = {"failed", "cancelled", "canceled", "expired", "aborted"};
 static const char *const failed_workflows[] = {"failed", "stopped"};
 /* The same, only where words stand beside them, or in the `task_status` of a task. */
@@ -47,9 +48,11 @@ static const char *const job_states[] = {"queued",     "in_queue",   "in_progres
                                          "finalizing", "cancelling", "canceling",   "pending-evaluation",
                                          "preparing",  "enqueued",   "dreaming",    "validating_files",
                                          "inprogress", "waiting"};
-/* The same where the answer is there as a null: of a thing that is not waited for it says that it is there. */
+/* The same where the answer is there as a null: of a thing that is not waited for it
+ * says that it is there. */
 static const char *const begun_states[] = {"created"};
-/* Why something is over, where it is over for no reason of the answer's own. What has "error" in it is one of them. */
+/* Why something is over, where it is over for no reason of the answer's own. What has "error"
+ * in it is one of them. */
 static const char *const broken[] = {
     "abort",  "aborted", "cancel",  "cancelled", "canceled",
     "failed", "failure", "timeout", "timed_out", "insufficient_system_resource"};

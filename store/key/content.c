@@ -108,8 +108,9 @@ static bool may_be_json(struct idem_span type)
   return !type.len || (type.len >= sizeof(form) - 1 && strncasecmp(type.data, form, sizeof(form) - 1) == 0);
 }
 
-/* A prompt may look like JSON, and each blank in it is said: so of a number, a string or a word the bytes count, and of all that is sent as
- * text. An object is none, and a list elsewhere is none, where the rule has fields of it to ignore or to redact. */
+/* A prompt may look like JSON, and each blank in it is said: so of a number, a string or a word the bytes
+ * count, and of all that is sent as text. An object is none, and a list elsewhere is none, where the rule has
+ * fields of it to ignore or to redact. */
 static bool is_plain_text(const struct idem_request *request, struct idem_span type)
 {
   const struct idem_span body = json_trimmed(request->body);
@@ -182,8 +183,8 @@ static void hash_query(struct hash *hash, const struct idem_request *request)
   hash_number(hash, UINT64_MAX);
 }
 
-/* What the body says, and how it was read: F a form, J JSON, R byte by byte; 0: there is no memory to see whether it is JSON, and its
- * bytes would be another name than the one that it has on a better day. */
+/* What the body says, and how it was read: F a form, J JSON, R byte by byte; 0: there is no memory to see
+ * whether it is JSON, and its bytes would be another name than the one that it has on a better day. */
 static char body_digest(const struct idem_request *request, struct idem_span type, struct idem_span boundary,
                         const struct json_canon_options *options, uint8_t digest[IDEM_KEY_SIZE])
 {

@@ -17,8 +17,8 @@ struct content {
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* query, shape, body without what ignore= leaves out, vary= headers */
   uint8_t beside_headers[IDEM_KEY_SIZE]; /* the same without the headers */
   uint8_t unnamed[IDEM_KEY_SIZE];        /* the same with the headers that count where there is no key */
-  bool
-      unread; /* the rule has ignore= or redact=, and the body, which is not empty, is no JSON: all of it counts */
+  /* The rule has ignore= or redact=, and the body, which is not empty, is no JSON: all of it counts. */
+  bool unread;
 };
 
 /* The body counts byte by byte, whatever it looks like. */

@@ -36,8 +36,8 @@ enum {
 };
 _Static_assert(OF_CREDENTIALS == sizeof(size_t) + 2 * sizeof(uint64_t), "without a hole");
 
-/* All but path and body, as it came: what makes the same list has the same context, for roles are told by lines and rule alone.
- * Returns how many there are; 0: more than are remembered. */
+/* All but path and body, as it came: what makes the same list has the same context, for roles are told by
+ * lines and rule alone. Returns how many there are; 0: more than are remembered. */
 static size_t list_context(const struct idem_request *request, struct idem_span list[HASH_MEMO_TEXTS])
 {
   const struct idem_span first[] = {
@@ -148,7 +148,8 @@ static XXH128_hash_t hash_of_text(const uint8_t *text_secret, const void *data, 
   return XXH3_128bits_withSecret(data, len, text_secret, KEY_TEXT_SECRET);
 }
 
-/* The first half is the context's SHA-256, which nobody compares, and the second one the XXH3 of what is compared. */
+/* The first half is the context's SHA-256, which nobody compares, and the second one the
+ * XXH3 of what is compared. */
 enum { RAW_HALF = IDEM_KEY_SIZE / 2 };
 _Static_assert(sizeof(XXH128_hash_t) == RAW_HALF, "its digest is the second half");
 
@@ -348,8 +349,8 @@ static int hash_key(struct hash *hash, const struct idem_request *request, struc
 }
 
 /* What the same content is found by: under another key, or of one that is named by its content, under other
- * headers. Under another key only if it would have one name without the keys: a header that does not count beside a
- * key may still be what two calls with two keys differ in. */
+ * headers. Under another key only if it would have one name without the keys: a header that does not count
+ * beside a key may still be what two calls with two keys differ in. */
 static void name_print(const struct idem_request *request, const struct content *content, struct name *name)
 {
   bool by_content = name->kind == IDEM_KEY_CONTENT;

@@ -87,7 +87,8 @@ static bool counts(const struct idem_words *vary, struct idem_span name, enum id
   return false;
 }
 
-/* `-NAME`, by its own name, where no later word takes it in again, be it a glob. `-GLOB` says nothing of whose call it is. */
+/* `-NAME`, by its own name, where no later word takes it in again, be it a glob. `-GLOB` says
+ * nothing of whose call it is. */
 static bool is_left_out(const struct idem_words *vary, struct idem_span name)
 {
   for (size_t i = vary->count; i-- > 0;) {
@@ -98,8 +99,8 @@ static bool is_left_out(const struct idem_words *vary, struct idem_span name)
   return false;
 }
 
-/* True for `Authorization: AWS4-HMAC-SHA256 Credential=...` and its like, if the header of this name is made anew with the
- * signature: AWS's date and token, and the times of others who are known by an id. */
+/* True for `Authorization: AWS4-HMAC-SHA256 Credential=...` and its like, if the header of this name is made
+ * anew with the signature: AWS's date and token, and the times of others who are known by an id. */
 static bool is_signed(const struct idem_request *request, struct idem_span name)
 {
   static const struct {

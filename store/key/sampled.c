@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Of a POST these tables tell; docs/keys.md has them for users. Where no temperature is sent, none of the providers means
- * 0. */
+/* Of a POST these tables tell; docs/keys.md has them for users. Where no temperature is sent, none of
+ * the providers means 0. */
 #include "store/key/sampled.h"
 
 #include "store/json/json_pointer.h"
@@ -15,7 +15,8 @@ static const char *const deterministic[] = {
     /* Amazon Bedrock has the model in the path. */
     "/model/*embed*/invoke", "/model/*rerank*/invoke"};
 
-/* Where a temperature stands, which is deterministic if it is 0, and behind them where a seed does, if there is one. */
+/* Where a temperature stands, which is deterministic if it is 0, and behind them where a seed
+ * does, if there is one. */
 enum { TEMPERATURES = 5 };
 static const char *const places[] = {
     "/temperature",         "/generationConfig/temperature", "/inferenceConfig/temperature",
@@ -50,7 +51,8 @@ static void note(void *arg, size_t which, struct idem_span value)
     signs->warm |= !null;
 }
 
-/* A temperature that is given twice, once as 0, may be either: then it is paid for rather than given for many. */
+/* A temperature that is given twice, once as 0, may be either: then it is paid for
+ * rather than given for many. */
 bool sampled_is(const struct idem_request *request)
 {
   const struct idem_words words = {(char **)(uintptr_t)places, sizeof(places) / sizeof(*places)};

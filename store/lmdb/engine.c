@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands between LMDB and whoever calls it: its failures, and its assertions, become codes and words of ours. */
+/* What stands between LMDB and whoever calls it: its failures, and its assertions, become
+ * codes and words of ours. */
 #include "config/kernel.h"
 #include "config/old_glibc.h"
 #include "store/base/fd.h"
@@ -102,8 +103,8 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
   return idem_error_set(error, code, "%s: %s", doing, strerror_r(-code, text, sizeof(text)));
 }
 
-/* An app that closes descriptors it does not know, as a daemon does when it starts, may have given the number of
- * one of LMDB's to a file of its own, which LMDB would then write to, or lock. */
+/* An app that closes descriptors it does not know, as a daemon does when it starts, may have given the number
+ * of one of LMDB's to a file of its own, which LMDB would then write to, or lock. */
 bool engine_has_file(const struct engine *engine)
 {
   for (int i = 0; i < ENGINE_FILES; i++)
@@ -218,8 +219,8 @@ int engine_is_in(const struct engine *engine, const char *dir)
   return stat.st_ino == engine->pages.inode && stat.st_dev == engine->pages.device;
 }
 
-/* LMDB looks whether the pid of each slot is alive, by a lock in the lock file: under its number there must be no
- * other. A pid that is used again keeps the slot. */
+/* LMDB looks whether the pid of each slot is alive, by a lock in the lock file: under its number there must
+ * be no other. A pid that is used again keeps the slot. */
 int engine_clear_readers(struct engine *engine)
 {
   int dead = 0;

@@ -2,8 +2,8 @@
 /*
  * engine: LMDB, and nothing of it shows outside of this folder.
  *
- * One engine is one environment in one life of a process; after fork() it is left as it is (closing would free
- * the parent's reader slots) and the store opens another.
+ * One engine is one environment in one life of a process; after fork() it is left as it is (closing would
+ * free the parent's reader slots) and the store opens another.
  *
  * A reader is a snapshot. Each thread keeps one, so that a repeated lookup takes no lock and allocates
  * nothing:
@@ -25,9 +25,9 @@
  *     rc = writer_run(engine, body, arg, error);                              // commits
  *
  * Functions return 0 or -errno: -EILSEQ for a file that is damaged, -ENOSPC for a map or a disk that is full,
- * -EBADF when the app has closed one of LMDB's descriptors, -EBUSY when there are too many readers, -ETIMEDOUT when
- * somebody else's write does not go on (gate.h), -ENOTRECOVERABLE and -EFBIG when the engine is spent. Those that are
- * given an `error` say it in words.
+ * -EBADF when the app has closed one of LMDB's descriptors, -EBUSY when there are too many readers,
+ * -ETIMEDOUT when somebody else's write does not go on (gate.h), -ENOTRECOVERABLE and -EFBIG when the engine
+ * is spent. Those that are given an `error` say it in words.
  */
 #ifndef IDEMSHIM_STORE_ENGINE_H
 #define IDEMSHIM_STORE_ENGINE_H
@@ -57,23 +57,24 @@ bool engine_is_ours(const struct engine *engine);
 /* False if the app has closed one of LMDB's descriptors; nothing can be written then. */
 bool engine_has_file(const struct engine *engine);
 
-/* Closes the two that are written to, unless somebody is writing; what is read stays mapped, and the lock by which
- * others know of us stays. To take them back opens them under their numbers, which LMDB knows: -EMFILE if those are
- * not free, -ESTALE if the file is another one. Under process_lock_opening. */
+/* Closes the two that are written to, unless somebody is writing; what is read stays mapped, and the lock by
+ * which others know of us stays. To take them back opens them under their numbers, which LMDB knows: -EMFILE
+ * if those are not free, -ESTALE if the file is another one. Under process_lock_opening. */
 void engine_give_back(struct engine *engine);
 int engine_take_back(struct engine *engine);
 bool engine_is_given_back(const struct engine *engine);
 
-/* From now on it is nobody's, like that of a parent: nothing is closed, and what its readers have stays mapped. Another
- * environment may be opened in its place. */
+/* From now on it is nobody's, like that of a parent: nothing is closed, and what its readers have stays
+ * mapped. Another environment may be opened in its place. */
 void engine_abandon(struct engine *engine);
-/* LMDB has given it up, after an assertion or a failed write of a meta page, or the file has outgrown its map. It is to be
- * abandoned, and what comes next goes to another one. */
+/* LMDB has given it up, after an assertion or a failed write of a meta page, or the file has outgrown its
+ * map. It is to be abandoned, and what comes next goes to another one. */
 bool engine_is_spent(const struct engine *engine);
 /* Frees the reader slots of dead processes, which keep pages from being used again; returns how many. */
 int engine_clear_readers(struct engine *engine);
 
-/* Is `data.mdb` in this directory the file that it has open? 1; 0: it is another one, or there is none; -errno: that cannot be told. */
+/* Is `data.mdb` in this directory the file that it has open? 1; 0: it is another one, or there is none;
+ * -errno: that cannot be told. */
 int engine_is_in(const struct engine *engine, const char *dir);
 
 /* A record that is one value in the tree (records/parts.h) fits into so many bytes. */
@@ -94,8 +95,8 @@ struct reader {
   _Alignas(8) char spare[READER_SPARE]; /* for what outlasts the snapshot */
 };
 
-/* Pins what was last committed, for the calling thread. A command that holds one is not stopped by a terminal: Ctrl-Z takes
- * effect when it ends. */
+/* Pins what was last committed, for the calling thread. A command that holds one is not stopped by a
+ * terminal: Ctrl-Z takes effect when it ends. */
 int reader_begin(struct engine *engine, struct reader **out, struct idem_error *error);
 /* Ends the snapshot; `spare` stays the caller's. NULL is fine. */
 void reader_unpin(struct reader *reader);
@@ -115,13 +116,14 @@ typedef int writer_body(struct writer *writer, void *arg);
  * longjmp. */
 int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_error *error);
 
-/* The same with more to it: how it waits, and what is done after the commit, or after what became of it, while nobody else can
- * write. `done` is called once for each transaction that was begun, and what it returns below 0 takes the place of a success. */
+/* The same with more to it: how it waits, and what is done after the commit, or after what became of it,
+ * while nobody else can write. `done` is called once for each transaction that was begun, and what it returns
+ * below 0 takes the place of a success. */
 struct writer_job {
   writer_body *body;
   int (*done)(struct engine *engine, int rc, void *arg);
-  /* Waits at the gate (gate.h) for so long, or until it has a reason not to; NULL: it sleeps. True: there is nothing left to
-   * enter for. */
+  /* Waits at the gate (gate.h) for so long, or until it has a reason not to; NULL: it sleeps. True: there is
+   * nothing left to enter for. */
   bool (*nap)(void *arg, long us);
   bool makes; /* what a store cannot be opened without */
   void *arg;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * engine_internal: what engine.c, engine_open.c, reader.c and writer.c share. LMDB's own names are known here and
- * nowhere else.
+ * engine_internal: what engine.c, engine_open.c, reader.c and writer.c share. LMDB's own names are known here
+ * and nowhere else.
  *
  * LMDB calls a function when an assertion of its own fails, and would abort() if that returned. Ours jumps
  * back to the engine_guard() that the thread is in, so every call of LMDB that follows pages of the file runs
@@ -44,7 +44,8 @@ struct engine {
   struct reader *readers; /* all of them; under process_lock_lists */
 };
 
-/* LMDB's code as 0 or -errno; the second for what begins a transaction, where LMDB says that there will not be another one. */
+/* LMDB's code as 0 or -errno; the second for what begins a transaction, where LMDB says that there
+ * will not be another one. */
 int engine_code(int rc);
 int engine_begun(struct engine *engine, int rc);
 /* The message for a code of the engine; returns it. */
@@ -54,7 +55,8 @@ int engine_guard(int (*body)(void *arg), void *arg);
 /* For mdb_env_set_assert(): back to where engine_guard() was called. */
 void engine_assert_failed(MDB_env *env, const char *what);
 
-/* Ctrl-Z takes effect between two transactions of a command. False: it is an app's engine, whose signals are left alone. */
+/* Ctrl-Z takes effect between two transactions of a command. False: it is an app's engine, whose
+ * signals are left alone. */
 bool engine_hold_stops(const struct engine *engine, sigset_t *before);
 
 /* One whose environment cannot be closed, since its descriptors are the app's by now. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opens the environment so that nothing in it can hurt the app: no write past a limit, no hole under a map, no
- * low descriptor. It is above readers and writers: a new store's trees are made by a writer.
+ * Opens the environment so that nothing in it can hurt the app: no write past a limit, no hole under a map,
+ * no low descriptor. It is above readers and writers: a new store's trees are made by a writer.
  */
 #include "config/kernel.h"
 #include "config/old_glibc.h"
@@ -77,8 +77,9 @@ static int refuse_format(unsigned format, const char *dir, struct idem_error *er
   return idem_error_set(error, -EPROTO, "%s: data.mdb was made on a machine of another kind", dir);
 }
 
-/* Nothing was ever in it: LMDB writes its first two pages at once and before all else, and whoever did was killed, or had no room for
- * them; or the power was cut when the file had its length and nothing of its content. */
+/* Nothing was ever in it: LMDB writes its first two pages at once and before all else, and whoever did was
+ * killed, or had no room for them; or the power was cut when the file had its length and nothing of its
+ * content. */
 static bool is_cut_short(int fd)
 {
   enum { FIRST_PAGES = 2 * 4096, FIRST_COMMIT = 64 * 4096 };
@@ -98,8 +99,8 @@ static bool is_cut_short(int fd)
   return true;
 }
 
-/* Whoever has the environment open has a lock on the lock file, and who makes it one for itself alone: with one of ours nobody does
- * either, in this process too. */
+/* Whoever has the environment open has a lock on the lock file, and who makes it one for itself alone: with
+ * one of ours nobody does either, in this process too. */
 static int make_anew(const struct engine_options *options, int data)
 {
   struct flock alone = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
@@ -126,11 +127,12 @@ static int refuse_opening(const struct engine_options *options, pid_t opener, st
                         options->dir, who);
 }
 
-/* LMDB makes the lock file anew for whoever opens the store while nobody has it, and who comes meanwhile waits in it. If the first is
- * killed then, the second goes on with mutexes that may be half made, and with a last transaction of 0, which is none of the store's.
- * So one process opens at a time, and nobody waits within LMDB. The lock is of the open file, for LMDB closes that of others when it
- * fails, and with it all locks of the process; one of these, on the next byte, tells those who wait who it is and that openings go on.
- * The first byte is the gate's. */
+/* LMDB makes the lock file anew for whoever opens the store while nobody has it, and who comes meanwhile
+ * waits in it. If the first is killed then, the second goes on with mutexes that may be half made, and with a
+ * last transaction of 0, which is none of the store's. So one process opens at a time, and nobody waits
+ * within LMDB. The lock is of the open file, for LMDB closes that of others when it fails, and with it all
+ * locks of the process; one of these, on the next byte, tells those who wait who it is and that openings go
+ * on. The first byte is the gate's. */
 static int begin_opening(int data, const struct engine_options *options, struct idem_error *error)
 {
   enum { OPENING = 1, OPENER, NAP_MOST_US = 2000 };
@@ -196,8 +198,9 @@ static int check_data(int fd, const struct engine_options *options, uint64_t *si
                        : 0;
 }
 
-/* LMDB waits without end while another one has the lock file for itself, as a tool of its own has for a moment, or an idemshim
- * that knows nothing of begin_opening(). It may be stopped, so it is waited for here. */
+/* LMDB waits without end while another one has the lock file for itself, as a tool of its own has for a
+ * moment, or an idemshim that knows nothing of begin_opening(). It may be stopped, so it is waited for
+ * here. */
 static int await_opening(int fd, const struct engine_options *options, struct idem_error *error)
 {
   for (int64_t end = clock_steady_us() + patience_us(options);;) {
@@ -218,8 +221,9 @@ static bool is_in_use(int fd)
 }
 
 /* Makes the lock file as large as it will be: LMDB would leave a hole, and a hole in a map is a SIGBUS on a
- * full disk. One that joins keeps its descriptor, for to close it would drop the locks that others know our readers by; and a
- * lock on it, without which LMDB would take the file for nobody's, and begin the table of readers anew. */
+ * full disk. One that joins keeps its descriptor, for to close it would drop the locks that others know our
+ * readers by; and a lock on it, without which LMDB would take the file for nobody's, and begin the table of
+ * readers anew. */
 static int allocate_locks(const struct engine_options *options, struct idem_error *error)
 {
   struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
@@ -230,7 +234,8 @@ static int allocate_locks(const struct engine_options *options, struct idem_erro
   if (fd < 0)
     return engine_fail(error, fd, options->dir);
   int rc = idem_fstat(fd, &stat) < 0 ? -errno : 0;
-  /* Whoever has the store open looks at each place that is taken, and has mapped those that were there when it came. */
+  /* Whoever has the store open looks at each place that is taken, and has mapped those that
+   * were there when it came. */
   bool grows = rc == 0 && stat.st_size < LOCK_BYTES && (!stat.st_size || !is_in_use(fd));
   if (rc == 0)
     rc = -posix_fallocate(fd, 0, grows ? LOCK_BYTES : stat.st_size);
@@ -282,8 +287,8 @@ static bool is_file(int fd, const struct stat *file)
   return idem_fstat(fd, &stat) == 0 && stat.st_ino == file->st_ino && stat.st_dev == file->st_dev;
 }
 
-/* LMDB tells one of its three. It opens the lock file before that and the data file once more after it, and open()
- * gives what is lowest: they are as near as the app's own let them be. */
+/* LMDB tells one of its three. It opens the lock file before that and the data file once more after it, and
+ * open() gives what is lowest: they are as near as the app's own let them be. */
 static int keep_files(struct engine *engine, const char *dir, int data)
 {
   char path[PATH_MAX];
@@ -358,7 +363,8 @@ static int find_trees(void *arg)
   return rc;
 }
 
-/* The data file is looked at before LMDB maps what it says. It is closed before LMDB's own descriptors are looked for. */
+/* The data file is looked at before LMDB maps what it says. It is closed before LMDB's own
+ * descriptors are looked for. */
 static int open_alone(struct opening *opening, struct idem_error *error)
 {
   const struct engine_options *options = opening->options;
@@ -416,8 +422,8 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
   return 0;
 }
 
-/* The slot goes first: a thread that ends from now on has nothing of ours to free. An environment that has lost a
- * descriptor stays, for LMDB would close what has its number now. */
+/* The slot goes first: a thread that ends from now on has nothing of ours to free. An environment that has
+ * lost a descriptor stays, for LMDB would close what has its number now. */
 void engine_close(struct engine *engine)
 {
   if (!engine || !engine_is_ours(engine))

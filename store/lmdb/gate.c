@@ -11,10 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* For `closed_at`: commits went on, and it was in vain all the same, so that one more does not open the gate. */
+/* For `closed_at`: commits went on, and it was in vain all the same, so that one more
+ * does not open the gate. */
 #define ANY_COMMIT SIZE_MAX
 
-/* However little time a call has: its claim or its answer is not given up for others' writes, which are short. */
+/* However little time a call has: its claim or its answer is not given up for others'
+ * writes, which are short. */
 enum { GATE_LEAST_US = 50000 };
 /* How long a gate that was waited for in vain is only tried; the first nap, and the longest, to which it
  * doubles. */
@@ -36,8 +38,9 @@ void gate_open(struct gate *gate, unsigned patience_ms)
   gate->patience_ms = patience_ms ? patience_ms : GATE_PATIENCE_MS;
 }
 
-/* LMDB locks nothing in this file. Where it cannot be locked at all, LMDB's own lock is what there is. Its number is
- * asked for at every use: it may be the app's by now, with a lock of its own. Without one nothing is written. */
+/* LMDB locks nothing in this file. Where it cannot be locked at all, LMDB's own lock is what there is. Its
+ * number is asked for at every use: it may be the app's by now, with a lock of its own. Without one nothing
+ * is written. */
 static int lock_file(const struct engine *engine, int command, struct flock *lock)
 {
   *lock = (struct flock){.l_type = command == F_UNLCK ? F_UNLCK : F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};

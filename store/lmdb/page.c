@@ -9,7 +9,8 @@
 
 enum { KEY_MOST = 511 };
 
-/* The file may have grown since it was last measured. LMDB's descriptor may be given back, or the app's by now. */
+/* The file may have grown since it was last measured. LMDB's descriptor may be given
+ * back, or the app's by now. */
 static bool measure(const struct pages *pages, struct stat *stat)
 {
   for (int by_path = 0; by_path < 2; by_path++)
@@ -109,7 +110,8 @@ int page_value(const struct pages_snapshot *snapshot, struct node *node)
   return 0;
 }
 
-/* LMDB's own order of keys: bytes, and the shorter first. Nearly all are digests, which differ in their first eight. */
+/* LMDB's own order of keys: bytes, and the shorter first. Nearly all are digests, which differ
+ * in their first eight. */
 static int compare(struct idem_span a, struct idem_span b)
 {
   uint64_t x, y;

@@ -57,7 +57,8 @@ unsigned page_count(const struct page *page);
 /* -EILSEQ if any part lies outside the page. */
 int page_node(const struct pages_snapshot *snapshot, const struct page *page, unsigned i, struct node *node);
 /* Checks every node of the page: that they do not overlap, for LMDB copies them about, and that their keys
- * ascend. `integers`: as the keys of the free list do. Long values are left alone: each is on a page of its own. */
+ * ascend. `integers`: as the keys of the free list do. Long values are left alone: each is on a page of its
+ * own. */
 int page_check(const struct pages_snapshot *snapshot, uint64_t number, bool integers);
 /* Fills in the value of a NODE_BIG. */
 int page_value(const struct pages_snapshot *snapshot, struct node *node);

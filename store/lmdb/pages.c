@@ -49,8 +49,9 @@ static int read_meta(int fd, off_t place, struct meta *meta)
   return sane ? 0 : -EILSEQ;
 }
 
-/* Every LMDB writes its magic number and then that of its format, behind a page's header: which is shorter with 32 bits, and
- * longer from format 2 on. On a machine of the other byte order the magic number is turned round. */
+/* Every LMDB writes its magic number and then that of its format, behind a page's header: which is shorter
+ * with 32 bits, and longer from format 2 on. On a machine of the other byte order the magic number is turned
+ * round. */
 static bool is_of_another(int fd, unsigned *format)
 {
   static const off_t places[] = {12, 16, 24};
@@ -264,9 +265,9 @@ static void go_to(struct pages_gone *gone, const struct place *place, struct ide
 /* In thousandths; LMDB's FILL_THRESHOLD is 250. */
 enum { LEAST_FULL = 260 };
 
-/* LMDB merges a leaf that is less than a quarter full with a neighbour, or moves a node of that into it; and where the last key of a
- * leaf goes, its cursor goes on to the next [mdb.c 0.9.x, mdb_rebalance(), mdb_cursor_del0()]. All else that a delete touches is on
- * the way to the key. */
+/* LMDB merges a leaf that is less than a quarter full with a neighbour, or moves a node of that into it; and
+ * where the last key of a leaf goes, its cursor goes on to the next [mdb.c 0.9.x, mdb_rebalance(),
+ * mdb_cursor_del0()]. All else that a delete touches is on the way to the key. */
 static bool is_alone(const struct pages_snapshot *snapshot, struct pages_gone *gone,
                      const struct place *place, struct idem_span key, unsigned at)
 {

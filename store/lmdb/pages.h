@@ -36,7 +36,8 @@ enum pages_tree {
   PAGES_OPS,     /* key: the durable half of its claim */
   PAGES_PRINTS,  /* content of a request: the key it was last sent under */
   PAGES_SEEN,    /* key: what observe mode knows of its answer */
-  PAGES_OLD_OPS, /* the claims of 0.1, whose records are shorter: it would take ours for damage, and drop them */
+  /* The claims of 0.1, whose records are shorter: it would take ours for damage, and drop them. */
+  PAGES_OLD_OPS,
   PAGES_PARTS, /* key and number of a part: what of a long record does not stand under its key */
   PAGES_TREES
 };
@@ -71,10 +72,12 @@ struct pages_snapshot {
 };
 
 /* Whether LMDB may open the file: it maps what the first two pages say. 0 also for an empty one, -EPROTO for
- * another format, of which `*format` is the number (that of another machine is 0), -EILSEQ for one that is damaged. */
+ * another format, of which `*format` is the number (that of another machine is 0), -EILSEQ for one that is
+ * damaged. */
 int pages_check_header(int fd, unsigned *format);
 
-/* Maps `map_size` bytes of the file, whose path must stay. 0 or -errno; -EPROTO for a layout that is not the one above. */
+/* Maps `map_size` bytes of the file, whose path must stay. 0 or -errno; -EPROTO for a layout that
+ * is not the one above. */
 int pages_open(struct pages *pages, int fd, const char *path, size_t map_size);
 void pages_close(struct pages *pages);
 
@@ -108,13 +111,14 @@ struct pages_part {
 int pages_part(const struct pages_snapshot *snapshot, enum pages_tree tree, struct pages_part *part,
                pages_visit *visit, void *arg);
 
-/* Pages that one transaction has found to be sound: what it had before it does not change, and keys that are side by side
- * share most of their ways. Begins as zeros. */
+/* Pages that one transaction has found to be sound: what it had before it does not change, and keys that are
+ * side by side share most of their ways. Begins as zeros. */
 struct pages_sound {
   uint64_t number[64];
-  bool
-      deletes; /* the next key is to be deleted: pages are merged with their neighbours then, and at no other time */
-  /* What has been deleted of the leaf that the last key of each tree was on, as far as keys came in order and none was put. */
+  /* The next key is to be deleted: pages are merged with their neighbours then, and at no other time. */
+  bool deletes;
+  /* What has been deleted of the leaf that the last key of each tree was on, as far as keys came in
+   * order and none was put. */
   struct pages_gone {
     uint64_t leaf, parent;
     unsigned at, count; /* in its parent; keys, */
@@ -124,16 +128,17 @@ struct pages_sound {
   } gone[PAGES_TREES];
 };
 
-/* Checks everything that LMDB follows when it writes `key` into `tree`: the path, the neighbours of a page that gets too empty when
- * the key goes, and an overflow page that it may free. 0 or -EILSEQ. */
+/* Checks everything that LMDB follows when it writes `key` into `tree`: the path, the neighbours of a page
+ * that gets too empty when the key goes, and an overflow page that it may free. 0 or -EILSEQ. */
 int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len,
                 struct pages_sound *sound);
 
-/* Check the main tree and the list of free pages, which every write goes through: a few pages, and eight bytes for each that
- * is free. */
+/* Check the main tree and the list of free pages, which every write goes through: a few pages, and eight
+ * bytes for each that is free. */
 int pages_check_main(const struct pages_snapshot *snapshot);
 int pages_check_free(const struct pages_snapshot *snapshot);
-/* Checks every page of every tree, and that none of them is free. It reads the whole store, and is `idemshim verify`'s. */
+/* Checks every page of every tree, and that none of them is free. It reads the whole store, and
+ * is `idemshim verify`'s. */
 int pages_check_all(const struct pages_snapshot *snapshot);
 
 /* Bytes that the answers and all their indexes take. */

@@ -153,8 +153,8 @@ int pages_check_free(const struct pages_snapshot *snapshot)
   return rc < 0 ? rc : walk_tree(&walk, snapshot->free.root, NULL);
 }
 
-/* A page that is free and taken is written over by the next who needs one, and what it had is a miss then. Without memory
- * for the bits that goes unnoticed. */
+/* A page that is free and taken is written over by the next who needs one, and what it had is a miss then.
+ * Without memory for the bits that goes unnoticed. */
 int pages_check_all(const struct pages_snapshot *snapshot)
 {
   int rc = pages_check_free(snapshot);

@@ -128,8 +128,8 @@ int reader_begin(struct engine *engine, struct reader **out, struct idem_error *
   return 0;
 }
 
-/* The transaction is reset and kept: the next renewal takes the same slot of the table. Also of an engine that was abandoned
- * meanwhile, so that its pages can be used again; not of one of another life. */
+/* The transaction is reset and kept: the next renewal takes the same slot of the table. Also of an engine
+ * that was abandoned meanwhile, so that its pages can be used again; not of one of another life. */
 void reader_unpin(struct reader *reader)
 {
   if (!reader || !reader->pinned)

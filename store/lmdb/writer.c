@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Write transactions. LMDB follows what the last commit has left, on trust, so it must be sound before
- * anything is changed: what every write goes through is checked when the transaction begins, and the path to a
- * key before it is put or deleted. Before the first write of a process the free list is; on a snapshot, so that
- * nobody waits for that.
+ * anything is changed: what every write goes through is checked when the transaction begins, and the path to
+ * a key before it is put or deleted. Before the first write of a process the free list is; on a snapshot, so
+ * that nobody waits for that.
  */
 #include "config/kernel.h"
 #include "store/base/fd.h"
@@ -43,8 +43,9 @@ static int fill_up(struct engine *engine)
   return fits || ftruncate(engine->pages.fd, (off_t)needed) == 0 ? 0 : -errno;
 }
 
-/* To drop something takes pages before it gives any. So much of the disk is kept behind the last page that `rm`, `gc` and a commit
- * which makes its own room go on where nothing is left; what is in use then is less than the file by half of that. */
+/* To drop something takes pages before it gives any. So much of the disk is kept behind the last page that
+ * `rm`, `gc` and a commit which makes its own room go on where nothing is left; what is in use then is less
+ * than the file by half of that. */
 static void keep_reserve(struct engine *engine)
 {
   enum { RESERVE = 1 << 20 };
@@ -128,7 +129,8 @@ static int run_guarded(void *arg)
   return rc;
 }
 
-/* What a snapshot has is not written over while it is pinned. -EILSEQ; everything else is found under the lock. */
+/* What a snapshot has is not written over while it is pinned. -EILSEQ; everything else is
+ * found under the lock. */
 static int check_snapshot(struct engine *engine)
 {
   struct reader *reader;
@@ -140,10 +142,11 @@ static int check_snapshot(struct engine *engine)
   return rc == -EILSEQ ? rc : 0;
 }
 
-/* After an assertion LMDB's lock is this thread's, and its transaction cannot be ended: that would free cursors of frames
- * that are gone. Nothing of it is in the file, so the lock is let go as it is: a mutex that ends the head of the lock file,
- * behind LMDB's magic number, format, mutex of readers, last transaction and count of readers, each at the start of a
- * line of the cache [mdb.c 0.9.x, MDB_txninfo]. It is left alone unless it says that this thread has it. */
+/* After an assertion LMDB's lock is this thread's, and its transaction cannot be ended: that would free
+ * cursors of frames that are gone. Nothing of it is in the file, so the lock is let go as it is: a mutex that
+ * ends the head of the lock file, behind LMDB's magic number, format, mutex of readers, last transaction and
+ * count of readers, each at the start of a line of the cache [mdb.c 0.9.x, MDB_txninfo]. It is left alone
+ * unless it says that this thread has it. */
 static bool let_go(struct engine *engine)
 {
   enum { LINE = 64, PAGE = 4096 };
@@ -164,8 +167,8 @@ static bool let_go(struct engine *engine)
   return ours;
 }
 
-/* A transaction that ended well, or that LMDB refused to begin, leaves `txn` NULL. If LMDB's lock cannot be let go after an
- * assertion, the gate stays shut until this process ends, so that nobody waits for it. */
+/* A transaction that ended well, or that LMDB refused to begin, leaves `txn` NULL. If LMDB's lock cannot be
+ * let go after an assertion, the gate stays shut until this process ends, so that nobody waits for it. */
 int writer_run_job(struct engine *engine, const struct writer_job *job, struct idem_error *error)
 {
   struct run run = {.writer.engine = engine, .body = job->body, .arg = job->arg, .asserted = true};

@@ -29,7 +29,8 @@ static bool is_sound(struct idem_store *store, struct idem_span record, uint64_t
 _Static_assert((int)PARTS_SIZE <= (int)READER_SPARE, "what is one value is short");
 
 /* On the path of every hit. Whether it has expired is asked last, so that damage is counted whatever its
- * age. A short answer is copied before anything but its head is looked at: what the app is given it may look at for as long as it likes. */
+ * age. A short answer is copied before anything but its head is looked at: what the app is given it may look
+ * at for as long as it likes. */
 enum answer_index_found answer_index_read(struct idem_store *store, struct reader *reader, const uint8_t *key,
                                           uint64_t ttl_ms, struct idem_span value, struct idem_answer *answer)
 {
@@ -125,7 +126,8 @@ bool answer_index_is_later(const struct pages_snapshot *snapshot, const uint8_t 
   return head && head->serial > serial;
 }
 
-/* A short one where it is to stand, so that it is copied once; a long one before it is cut. An assertion of LMDB's loses its memory. */
+/* A short one where it is to stand, so that it is copied once; a long one before it is cut. An assertion of
+ * LMDB's loses its memory. */
 static int put_record(struct writer *writer, const struct answer_index_new *new, struct record_head *head)
 {
   size_t size = new->draft ? record_size(new->draft) : new->record.len;
@@ -219,7 +221,8 @@ static bool may_have_parts(const struct answer_index_victim *victim)
   return !victim->head || (!record_is_old(victim->head) && victim->head->parts);
 }
 
-/* Names are digests, and each is on a page of its own until they are many: in order, a page is gone to once. */
+/* Names are digests, and each is on a page of its own until they are many: in order, a
+ * page is gone to once. */
 int answer_index_drop_all(struct writer *writer, struct answer_index_victim *victims, size_t count)
 {
   static const struct {

@@ -4,7 +4,7 @@
  *
  *     if (answer_index_find(store, reader, key, ttl_ms, &answer) == ANSWER_FRESH &&
  *         answer_index_take(store, reader, &heap, &answer) == 0)
- *       deliver(&answer);                                       // valid until reader_end(reader) and free(heap)
+ *       deliver(&answer);                                    // valid until reader_end(reader) and free(heap)
  *     answer_index_put(writer, &new);                          // in a transaction
  *     answer_index_drop(writer, key);
  *
@@ -21,16 +21,16 @@
 enum answer_index_found { ANSWER_NONE, ANSWER_FRESH, ANSWER_EXPIRED, ANSWER_DAMAGED };
 
 /* Fills `answer`, valid until the reader ends, unless there is none or it is damaged, which is counted.
- * Expired: by its own time, or by `ttl_ms` where that is shorter. A short one is copied to the reader's spare room and has all of its
- * spans; of a long or sealed one the head is told. */
+ * Expired: by its own time, or by `ttl_ms` where that is shorter. A short one is copied to the reader's spare
+ * room and has all of its spans; of a long or sealed one the head is told. */
 enum answer_index_found answer_index_find(struct idem_store *store, struct reader *reader, const uint8_t *key,
                                           uint64_t ttl_ms, struct idem_answer *answer);
 /* The same of a record that is not in the index yet. */
 enum answer_index_found answer_index_read(struct idem_store *store, struct reader *reader, const uint8_t *key,
                                           uint64_t ttl_ms, struct idem_span record,
                                           struct idem_answer *answer);
-/* Then all of it, outside of the map: a long or sealed one is in *heap, which the caller frees. Nothing of it needs the snapshot.
- * -ENOMEM, -EILSEQ, -EBADMSG: there is none. */
+/* Then all of it, outside of the map: a long or sealed one is in *heap, which the caller frees. Nothing of it
+ * needs the snapshot. -ENOMEM, -EILSEQ, -EBADMSG: there is none. */
 int answer_index_take(struct idem_store *store, struct reader *reader, void **heap,
                       struct idem_answer *answer);
 
@@ -43,7 +43,8 @@ struct answer_index_raw {
 /* NULL if there is none, or none that this version has written. */
 const struct answer_index_raw *answer_index_raw(const struct reader *reader, const uint8_t *raw);
 
-/* An answer that is to be stored: as a draft, whose answer has its serial number, or as a record that lacks it. */
+/* An answer that is to be stored: as a draft, whose answer has its serial number, or as a
+ * record that lacks it. */
 struct answer_index_new {
   const struct record_draft *draft;
   struct idem_span record;
@@ -59,11 +60,12 @@ int answer_index_put_last(struct writer *writer, uint64_t serial);
 uint64_t answer_index_last(const struct pages_snapshot *snapshot);
 bool answer_index_is_later(const struct pages_snapshot *snapshot, const uint8_t *key, uint64_t serial);
 
-/* Removes an answer with its indexes, even a damaged one as far as it can be read. 0 also if there is none. */
+/* Removes an answer with its indexes, even a damaged one as far as it can be read. 0
+ * also if there is none. */
 int answer_index_drop(struct writer *writer, const uint8_t *key);
 
-/* Many at once: each is looked up first, in what was there before the transaction (-ENOENT: there is none), and they are put
- * into another order when they are dropped. */
+/* Many at once: each is looked up first, in what was there before the transaction (-ENOENT: there is none),
+ * and they are put into another order when they are dropped. */
 struct answer_index_victim {
   uint8_t key[IDEM_KEY_SIZE], expiry[16];
   const struct record_head *head; /* in the map; NULL: it says nothing */

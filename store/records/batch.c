@@ -2,13 +2,14 @@
 /*
  * A commit, as it goes on from where the gate is found:
  *
- *     free      body() stores our own, and what waits in the queue with it; done() tells those
- *     taken     nap() puts ours into the queue, once, and sleeps on its slot. Either a leader does it, and
- *               take_verdict() has what it says; or we get into the gate, and body() takes it out of the
- *               queue and stores it from memory
- *     held      for longer than is waited: the slot is left, and whoever leads next does it
- *     failed    where others were in the transaction each does its own once more without the others (`alone`): ours at once, and
- *               theirs when they get into the gate; what nobody comes for is tried by itself after a later commit (lead_left())
+ *     free    body() stores our own, and what waits in the queue with it; done() tells those
+ *     taken   nap() puts ours into the queue, once, and sleeps on its slot. Either a leader does it, and
+ *             take_verdict() has what it says; or we get into the gate, and body() takes it out of the
+ *             queue and stores it from memory
+ *     held    for longer than is waited: the slot is left, and whoever leads next does it
+ *     failed  where others were in the transaction each does its own once more without the others (`alone`):
+ *             ours at once, and theirs when they get into the gate; what nobody comes for is tried by itself
+ *             after a later commit (lead_left())
  *
  * A leader holds the gate from the first queue_lead() to the last queue_tell(): whatever is TAKEN then is its
  * own, or of a leader that has died.
@@ -31,8 +32,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* A leader takes no more than so much, and for so long; a larger answer is its writer's own. Who waits looks so often whether a
- * leader has died. */
+/* A leader takes no more than so much, and for so long; a larger answer is its writer's own. Who waits looks
+ * so often whether a leader has died. */
 enum { BATCH_BYTES = 4 << 20, BATCH_LONGEST_US = 5000, LOOK_MS = 10, LEFT_AGAIN_US = 1000000 };
 
 _Static_assert(sizeof(struct batch_write) <= QUEUE_WORDS * sizeof(uint64_t) &&
@@ -108,8 +109,9 @@ static char *copy_of(const struct batch_own *own, size_t len)
   return NULL;
 }
 
-/* Nothing is said if it cannot: then it waits for the gate as any other write does. What is too long for a place of the spill file is
- * written to one of its own at the end alone, for a gate that is only busy is sooner free than that is written. */
+/* Nothing is said if it cannot: then it waits for the gate as any other write does. What is too long for a
+ * place of the spill file is written to one of its own at the end alone, for a gate that is only busy is
+ * sooner free than that is written. */
 static void enter_queue(struct batch *batch, size_t most)
 {
   struct idem_store *store = batch->store;
@@ -163,8 +165,8 @@ static bool is_sound(const struct idem_store *store, const struct taken *taken)
          XXH3_64bits(taken->record, taken->len) == taken->slot->sum;
 }
 
-/* 0; -EILSEQ: it is not what its writer has put there, or is gone with its file; else it cannot be read now. `why`: as the system says
- * it. */
+/* 0; -EILSEQ: it is not what its writer has put there, or is gone with its file; else it cannot be read now.
+ * `why`: as the system says it. */
 static int read_taken(const struct idem_store *store, struct taken *taken, int *why)
 {
   struct queue_slot *slot = taken->slot;
@@ -239,8 +241,9 @@ static unsigned choose(struct batch *batch)
   return count;
 }
 
-/* At least one, however late it is. Each leader begins one slot further. What cannot be read, or is not sound, is its writer's to do again;
- * what has no room in this transaction, or a key that is in it already, waits for the next. */
+/* At least one, however late it is. Each leader begins one slot further. What cannot be read, or is not
+ * sound, is its writer's to do again; what has no room in this transaction, or a key that is in it already,
+ * waits for the next. */
 static void collect(struct batch *batch)
 {
   struct commit_queue *queue = &batch->store->stats->queue;
@@ -353,8 +356,8 @@ static int store_taken(struct writer *writer, struct taken *taken, uint64_t *ser
   return taken->verdict < 0 ? taken->verdict : 0;
 }
 
-/* Its own that waits is taken out of the queue, unless a leader that died has had it: then it is one of the others'. One that has failed
- * with others is not tried with others again. */
+/* Its own that waits is taken out of the queue, unless a leader that died has had it: then it is one of the
+ * others'. One that has failed with others is not tried with others again. */
 static int body(struct writer *writer, void *arg)
 {
   struct batch *batch = arg;
@@ -418,8 +421,8 @@ static int done(struct engine *engine, int rc, void *arg)
   return flushed;
 }
 
-/* What became of it in another one's transaction. One that is waited for no longer is done all the same, when whoever is in
- * the gate goes on: its record stays where it is. */
+/* What became of it in another one's transaction. One that is waited for no longer is done all the same, when
+ * whoever is in the gate goes on: its record stays where it is. */
 static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
 {
   struct queue_slot *slot = batch->slot;
@@ -442,8 +445,9 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
   return rc;
 }
 
-/* Those of writers that do not wait any longer, or have died since theirs has failed: nobody else may come for them. Each that has failed is a transaction of its own, and
- * one that fails again is enough for LEFT_AGAIN_US: it may be long, and the gate is held while it is read. */
+/* Those of writers that do not wait any longer, or have died since theirs has failed: nobody else may come
+ * for them. Each that has failed is a transaction of its own, and one that fails again is enough for
+ * LEFT_AGAIN_US: it may be long, and the gate is held while it is read. */
 static void lead_left(struct batch *batch)
 {
   const struct writer_job job = {.body = body, .done = done, .nap = nap, .arg = batch};
@@ -453,7 +457,8 @@ static void lead_left(struct batch *batch)
   batch->own = NULL;
   while (goes_on && queue_has_left(&store->stats->queue)) {
     int rc = state_write_job(store, &job, NULL);
-    /* Long ones are not made room for within their transaction. What fails is done again without the queue, but for these. */
+    /* Long ones are not made room for within their transaction. What fails is done again without the
+     * queue, but for these. */
     if (rc == -ENOSPC && evict_for(store, batch->bytes, 1, NULL) == 0) {
       batch->alone = false;
       rc = state_write_job(store, &job, NULL);
@@ -464,8 +469,8 @@ static void lead_left(struct batch *batch)
   }
 }
 
-/* Read before it is stored, so that it is had whatever becomes of that. A slot may go to another write meanwhile: then it is
- * not this key's, or not whole. */
+/* Read before it is stored, so that it is had whatever becomes of that. A slot may go to another write
+ * meanwhile: then it is not this key's, or not whole. */
 char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len)
 {
   struct commit_queue *queue = &store->stats->queue;
@@ -588,7 +593,8 @@ int batch_commit_with_room(struct idem_store *store, struct batch_own *own, stru
   for (unsigned i = 0; i < TRIES && rc == -ENOSPC; i++) {
     bool within = i == 0 && evict_fits_within(store, need);
     rc = within ? evict_may_have(store, need, error) : evict_for(store, need, i, error);
-    /* Where room could not be made because of somebody who does not go on, it waits in the queue for whoever has some. */
+    /* Where room could not be made because of somebody who does not go on, it waits in the queue
+     * for whoever has some. */
     if (rc == 0 || rc == -ETIMEDOUT)
       rc = batch_commit(store, own, error);
   }

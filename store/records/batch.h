@@ -3,17 +3,17 @@
  * batch: storing an answer together with those of others, in one transaction and with the flushes of one.
  *
  *     struct batch_own own = {.write = {.key = ..., .generation = ..., ...}, .answer = &answer, .draft = &draft};
- *     rc = batch_commit(store, &own, error);               // IDEM_STORED, IDEM_SUPERSEDED, or -errno
- *     batch_commit_all(store, first, error);               // several of this thread's; each has its own->verdict
+ *     rc = batch_commit(store, &own, error);           // IDEM_STORED, IDEM_SUPERSEDED, or -errno
+ *     batch_commit_all(store, first, error);           // several of this thread's; each has its own->verdict
  *
- * Whoever finds the gate free writes at once, from its own memory. Who does not puts the write into the queue of the shared
- * page (base/commit_queue.h), and the record into its spill file; whoever is in the gate next does the writes of all, of every
- * process, and tells them. A write is bytes: what it is to do is decided by what the store has when it is done, so that it may
- * be done twice, by a second leader where the first has died in the middle. What goes wrong for all of a batch is done again by
- * each alone.
+ * Whoever finds the gate free writes at once, from its own memory. Who does not puts the write into the queue
+ * of the shared page (base/commit_queue.h), and the record into its spill file; whoever is in the gate next
+ * does the writes of all, of every process, and tells them. A write is bytes: what it is to do is decided by
+ * what the store has when it is done, so that it may be done twice, by a second leader where the first has
+ * died in the middle. What goes wrong for all of a batch is done again by each alone.
  *
- * In an encrypted store records are sealed by their writers, before they are in any file. The serial number, which is known in the
- * transaction alone, is no part of what is sealed.
+ * In an encrypted store records are sealed by their writers, before they are in any file. The serial number,
+ * which is known in the transaction alone, is no part of what is sealed.
  *
  * Any thread may call these, with no lock of the process held: they wait for the gate, at most as long as
  * lmdb/gate.h says. Nothing of the caller's is kept after the return, also where the write itself is still to
@@ -52,8 +52,8 @@ struct batch_write {
   uint32_t durable;                                /* on the disk before it is told */
 };
 
-/* One of one's own, in the memory of the caller, who sets `write`, and `answer` and `draft` or `record`, and `next` of
- * several. The answer is that of the draft, and gets its serial number. */
+/* One of one's own, in the memory of the caller, who sets `write`, and `answer` and `draft` or `record`, and
+ * `next` of several. The answer is that of the draft, and gets its serial number. */
 struct batch_own {
   struct batch_write write;
   struct idem_answer *answer;
@@ -73,22 +73,26 @@ struct batch_own {
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error);
 /* The same, and where the store is full it makes room and tries again. */
 int batch_commit_with_room(struct idem_store *store, struct batch_own *own, struct idem_error *error);
-/* Leaves it to whoever writes next, with others that were left: it is found by batch_take_left() until then, and lost to nobody but a
- * power cut. False: it is too long, there is no room, or enough of them wait, and it is to be committed. */
+/* Leaves it to whoever writes next, with others that were left: it is found by batch_take_left() until then,
+ * and lost to nobody but a power cut. False: it is too long, there is no room, or enough of them wait, and it
+ * is to be committed. */
 bool batch_leave(struct idem_store *store, struct batch_own *own);
-/* Writes what was left, before somebody is told what the store has, unless another one is writing: that one does it. */
+/* Writes what was left, before somebody is told what the store has, unless another one is
+ * writing: that one does it. */
 void batch_write_left(struct idem_store *store);
-/* Writes what others have published, before something is removed that may be among it: what its writer left, and what one that was
- * killed has had no time to write, which is found by batch_take_left() until then. What cannot be read stays, for who can tell it. */
+/* Writes what others have published, before something is removed that may be among it: what its writer left,
+ * and what one that was killed has had no time to write, which is found by batch_take_left() until then. What
+ * cannot be read stays, for who can tell it. */
 void batch_flush(struct idem_store *store);
-/* Of the first record of somebody else that this process could not read to write it: where, why and what comes of it, to be told by the
- * caller. NULL: there is none, or it was given before. */
+/* Of the first record of somebody else that this process could not read to write it: where, why and what
+ * comes of it, to be told by the caller. NULL: there is none, or it was given before. */
 const char *batch_unstored(struct idem_store *store);
 /* For who removes this key, in the gate: what is published under it is stored by nobody any more. */
 void batch_drop(struct idem_store *store, const uint8_t *key);
-/* The answer of this key as a record without its serial number, in memory of the caller's, if one waits in the queue: for who has the
- * claim, since its own call waits for it no longer, or has died. It is stored as well, unless somebody is writing. NULL: it is in the
- * store by now, for who looks there afterwards, or there is none. */
+/* The answer of this key as a record without its serial number, in memory of the caller's, if one waits in
+ * the queue: for who has the claim, since its own call waits for it no longer, or has died. It is stored as
+ * well, unless somebody is writing. NULL: it is in the store by now, for who looks there afterwards, or there
+ * is none. */
 char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len);
 /* Those that are not done yet could not be written together, and are to be written alone. */
 void batch_commit_all(struct idem_store *store, struct batch_own *first, struct idem_error *error);

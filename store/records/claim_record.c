@@ -110,7 +110,8 @@ static uint64_t generation_of_answer(const struct pages_snapshot *snapshot, cons
   return head && !record_is_old(head) ? head->generation : 0;
 }
 
-/* What was sent is over once an answer of it, or of a later try, is stored: its owner died before it could say so. */
+/* What was sent is over once an answer of it, or of a later try, is stored: its owner died
+ * before it could say so. */
 uint64_t claim_record_before(struct idem_store *store, const struct pages_snapshot *snapshot,
                              const uint8_t *key, struct claim_record *earlier)
 {
@@ -162,8 +163,8 @@ struct writing {
   uint32_t n;
 };
 
-/* By the clock in us, as those of a fleet are by its server's, so that it needs no counter; and after those of the tries before it
- * and beside it, whatever the clock does. */
+/* By the clock in us, as those of a fleet are by its server's, so that it needs no counter; and after those
+ * of the tries before it and beside it, whatever the clock does. */
 static uint64_t next_generation(struct idem_store *store, const struct claim *claim)
 {
   struct claim_record beside;
@@ -176,7 +177,8 @@ static uint64_t next_generation(struct idem_store *store, const struct claim *cl
   return generation;
 }
 
-/* Beside an owner that has stalled its record stays, and ours has none: generation 0 says so to the caller. */
+/* Beside an owner that has stalled its record stays, and ours has none: generation 0
+ * says so to the caller. */
 static int write_body(struct writer *writer, void *arg)
 {
   const struct writing *writing = arg;

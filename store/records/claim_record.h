@@ -12,9 +12,9 @@
  *     claim_record_release(store, &claim);                     // it ended without an answer, or
  *     claim_record_end(store, &claim);                         // with one, which is stored
  *
- * It stands in the table of base/claim_table.h, where it costs no transaction; in LMDB where that has no room, as have those of
- * earlier versions. An answer that is stored ends all claims up to its generation: whoever dies between its commit and the
- * end of its claim has left nothing in doubt.
+ * It stands in the table of base/claim_table.h, where it costs no transaction; in LMDB where that has no
+ * room, as have those of earlier versions. An answer that is stored ends all claims up to its generation:
+ * whoever dies between its commit and the end of its claim has left nothing in doubt.
  *
  * Functions return 0 or -errno. A record that is damaged (-EILSEQ) is treated as none.
  */
@@ -35,7 +35,8 @@ int claim_record_read(const struct pages_snapshot *snapshot, const uint8_t *key,
 int claim_record_find(struct idem_store *store, const struct pages_snapshot *snapshot, const uint8_t *key,
                       struct claim_record *record);
 
-/* The same where it is not over yet, else zeros. Returns the greatest generation that this key has had here. */
+/* The same where it is not over yet, else zeros. Returns the greatest generation that
+ * this key has had here. */
 uint64_t claim_record_before(struct idem_store *store, const struct pages_snapshot *snapshot,
                              const uint8_t *key, struct claim_record *earlier);
 
@@ -85,7 +86,8 @@ int claim_record_write(struct idem_store *store, struct claim *claim, struct cla
                        struct idem_error *error);
 /* True while nobody else has taken it over; false also for one that stands in LMDB. */
 bool claim_record_stands(struct idem_store *store, const struct claim *claim);
-/* A copy of the process goes on with it for whoever asks. 0 or -errno; the generation may be another one then. */
+/* A copy of the process goes on with it for whoever asks. 0 or -errno; the generation
+ * may be another one then. */
 int claim_record_give_up(struct idem_store *store, struct claim *claim, struct claim_record *record,
                          struct idem_error *error);
 /* It has ended without an answer; with one, which is stored. The last is for a transaction that stores it. */
@@ -93,7 +95,8 @@ int claim_record_release(struct idem_store *store, const struct claim *claim);
 void claim_record_end(struct idem_store *store, const struct claim *claim);
 int claim_record_drop(struct writer *writer, const uint8_t *key);
 
-/* Those of `key` up to that generation whose owners are dead: they came to nothing, or to an answer that goes now. */
+/* Those of `key` up to that generation whose owners are dead: they came to nothing, or to an
+ * answer that goes now. */
 void claim_record_forget(struct idem_store *store, const uint8_t *key, uint64_t generation);
 /* All of the dead that began before that. Returns how many went. */
 unsigned claim_record_forget_old(struct idem_store *store, int64_t before_us);

@@ -15,13 +15,15 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* So much goes in one transaction while others write; of claims and the like so many are looked at, whether they go or not. */
+/* So much goes in one transaction while others write; of claims and the like so many are looked at,
+ * whether they go or not. */
 enum { LOOK_MOST = 4096, TIDY_ANSWERS = 16, TIDY_CLAIMS = 4 };
 
 /* A commit that makes room makes a little more, so that not each one has to. */
 #define SLACK (UINT64_C(256) << 10)
 
-/* The map is larger than the store by an eighth and four times this (lmdb/engine_open.c), and two transactions use it at once. */
+/* The map is larger than the store by an eighth and four times this (lmdb/engine_open.c), and two
+ * transactions use it at once. */
 #define WITHIN_ANYWAY (UINT64_C(2) << 20)
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
@@ -161,7 +163,8 @@ static const struct {
     [EVICT_STRAYS] = {PAGES_PARTS, drop_stray},
 };
 
-/* May be run again from its beginning, where it has run into the end of the map. 1: the visitor has ended the walk. */
+/* May be run again from its beginning, where it has run into the end of the map. 1: the
+ * visitor has ended the walk. */
 static int sweep_body(struct writer *writer, void *arg)
 {
   struct sweep *sweep = arg;
@@ -270,8 +273,8 @@ static uint64_t capacity_of(const struct idem_store *store, const struct engine 
   return disk && disk < store->size ? disk : store->size;
 }
 
-/* How much is in use when there is room for a little more than `need`; and what one commit drops at most: a store that has become
- * much too large, since its size was lowered, shrinks commit by commit. */
+/* How much is in use when there is room for a little more than `need`; and what one commit drops at most: a
+ * store that has become much too large, since its size was lowered, shrinks commit by commit. */
 static uint64_t target_of(uint64_t capacity, uint64_t need, uint64_t *most)
 {
   uint64_t slack = SLACK < capacity / 16 ? SLACK : capacity / 16;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * evict: keeping the store under its size. What has expired goes first, then the oldest, and last what an unfinished durable run
- * would have to pay for again; of an encrypted store it is not known which answers those are.
+ * evict: keeping the store under its size. What has expired goes first, then the oldest, and last what an
+ * unfinished durable run would have to pay for again; of an encrypted store it is not known which answers
+ * those are.
  *
- *     rc = evict_within(store, writer, need, &victims, &count);    // in a commit of so many bytes
- *     rc = evict_for(store, need, again, error);                   // before one that is larger, or has failed for want of room
+ *     rc = evict_within(store, writer, need, &victims, &count);  // in a commit of so many bytes
+ *     rc = evict_for(store, need, again, error);                 // before one that is larger, or had no room
  *
  *     struct evict_pass pass = {.kind = EVICT_EXPIRED};
  *     while ((rc = evict_batch(store, &pass, &gone, error)) > 0)
  *       show_progress(gone.answers);
  *
- * What is dropped is dropped in batches, a transaction each, so that no other writer waits long. Each goes on where the one
- * before has stopped, so that all of them together take as long as there is to drop.
+ * What is dropped is dropped in batches, a transaction each, so that no other writer waits long. Each goes on
+ * where the one before has stopped, so that all of them together take as long as there is to drop.
  *
  * Bytes are those of records, and of pages where it is asked how full the store is. Any thread may call
  * these. Those that take a writer run inside of its transaction, and again if that is run again: their caller
@@ -60,21 +61,23 @@ int evict_batch(struct idem_store *store, struct evict_pass *pass, struct evicte
 /* -EFBIG if the answer is too large for this store. */
 int evict_may_have(const struct idem_store *store, uint64_t need, struct idem_error *error);
 
-/* Whether a transaction that brings `need` bytes may make its own room: what it drops is free two transactions later, and the map
- * has so much more than the store may use. */
+/* Whether a transaction that brings `need` bytes may make its own room: what it drops is free two
+ * transactions later, and the map has so much more than the store may use. */
 bool evict_fits_within(const struct idem_store *store, uint64_t need);
 
-/* As part of a transaction that brings `need` bytes: what has expired, then the oldest, so that the store keeps its size. Their
- * pages can be used by later transactions; the map has room for this one. The victims are the caller's, to be freed when the
- * transaction has ended. Adds to `*evicted`. */
+/* As part of a transaction that brings `need` bytes: what has expired, then the oldest, so that the store
+ * keeps its size. Their pages can be used by later transactions; the map has room for this one. The victims
+ * are the caller's, to be freed when the transaction has ended. Adds to `*evicted`. */
 int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
                  struct answer_index_victim **victims, uint64_t *evicted);
 
-/* Makes room for `need` bytes, in transactions of its own. `again`: so often there seemed to be room, and there was none. 0, -EFBIG if the answer
- * is too large for this store, -ENOSPC if there is nothing left to drop. */
+/* Makes room for `need` bytes, in transactions of its own. `again`: so often there seemed to be room, and
+ * there was none. 0, -EFBIG if the answer is too large for this store, -ENOSPC if there is nothing left to
+ * drop. */
 int evict_for(struct idem_store *store, uint64_t need, unsigned again, struct idem_error *error);
 
-/* Drops an expired answer for each of `answers`, and a few old claims, as part of their commit. 0 or -errno. */
+/* Drops an expired answer for each of `answers`, and a few old claims, as part of
+ * their commit. 0 or -errno. */
 int evict_some(struct idem_store *store, struct writer *writer, unsigned answers);
 
 #endif

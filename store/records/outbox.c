@@ -31,7 +31,8 @@ void outbox_tell(struct idem_store *store)
   atomic_fetch_add(&store->stats->fleet.unshared, 1);
 }
 
-/* Before the first of them has been stored the word may be 0 again: who pushes has looked then, and found none. */
+/* Before the first of them has been stored the word may be 0 again: who pushes has looked
+ * then, and found none. */
 bool outbox_may_have(struct idem_store *store)
 {
   return atomic_load_explicit(&store->stats->fleet.unshared, memory_order_relaxed) != 0 ||
@@ -61,8 +62,9 @@ static int take_first(void *arg, struct idem_span entry, struct idem_span value)
   return 1;
 }
 
-/* An entry, and a copy of its answer: nothing is pinned while the fleet is asked. It is the first one behind a place that is
- * another at each time, so that one that cannot be told holds up no other, and processes that push at once seldom push the same. */
+/* An entry, and a copy of its answer: nothing is pinned while the fleet is asked. It is the first one behind
+ * a place that is another at each time, so that one that cannot be told holds up no other, and processes that
+ * push at once seldom push the same. */
 static int find_one(struct idem_store *store, struct pushing *pushing, struct idem_error *error)
 {
   uint8_t place[IDEM_KEY_SIZE] = {0};
@@ -110,8 +112,8 @@ static int forget_body(struct writer *writer, void *arg)
   return rc == 0 && pushing->dropped ? answer_index_drop(writer, pushing->key) : rc;
 }
 
-/* The one answer of the fleet is the truth, where it is an answer. Ours that is there already is no other one, and one that cannot
- * be read is no reason to have none. */
+/* The one answer of the fleet is the truth, where it is an answer. Ours that is there already is no other
+ * one, and one that cannot be read is no reason to have none. */
 static bool has_other(const struct pushing *pushing, const struct idem_fleet_claim *claim)
 {
   struct idem_span record = {claim->record, claim->record_len};
@@ -122,8 +124,8 @@ static bool has_other(const struct pushing *pushing, const struct idem_fleet_cla
           head->epoch != pushing->epoch);
 }
 
-/* With another nonce, for the claim of then may have been lost with the fleet; one that is still there is this machine's
- * own. */
+/* With another nonce, for the claim of then may have been lost with the fleet; one that is still there
+ * is this machine's own. */
 static int push(struct idem_store *store, idem_fleet_limit *limit, struct pushing *pushing)
 {
   const struct idem_fleet_api *api = store->fleet_api;

@@ -2,13 +2,15 @@
 /*
  * outbox: answers that this machine has stored while its fleet was away, and that the others do not know of.
  *
- *     outbox_note(writer, key);                       // in the transaction that stores one
- *     rc = outbox_push(store, &limit, error);         // one of them: 1: one less, 0: there is none, or -errno
+ *     outbox_note(writer, key);                      // in the transaction that stores one
+ *     rc = outbox_push(store, &limit, error);        // one of them: 1: one less, 0: there is none, or -errno
  *
- * A push is a claim and a commit like any other, and may be repeated. Where the fleet has another answer by then, that one stays,
- * and the one of this machine is dropped: the next call gets the fleet's. One that came from here stays in both. Where another machine is at it just now, the push is
- * left for later, and the next one may be another answer's: each begins somewhere else. A word in the shared page tells whether something may be
- * waiting, so that a machine with nothing to push reads that alone; each process looks once whatever it says.
+ * A push is a claim and a commit like any other, and may be repeated. Where the fleet has another answer by
+ * then, that one stays, and the one of this machine is dropped: the next call gets the fleet's. One that came
+ * from here stays in both. Where another machine is at it just now, the push is left for later, and the next
+ * one may be another answer's: each begins somewhere else. A word in the shared page tells whether something
+ * may be waiting, so that a machine with nothing to push reads that alone; each process looks once whatever
+ * it says.
  *
  * An entry is a key of the tree `meta`: "outbox " and the operation's key. It says that there is something to
  * tell, and the answer itself stays where it is: one that has expired, or was dropped, is forgotten when its

@@ -87,8 +87,8 @@ static uint64_t checksum(const void *record, size_t len)
   return XXH3_64bits((const char *)record + RECORD_SUMMED, len - RECORD_SUMMED);
 }
 
-/* The head is told to the cipher as well, so that no parts can be put under another one; but for the serial number, which whoever
- * stores a record gives it, and who that is need not seal it (records/batch.h). */
+/* The head is told to the cipher as well, so that no parts can be put under another one; but for the serial
+ * number, which whoever stores a record gives it, and who that is need not seal it (records/batch.h). */
 static struct idem_span bound_of(const char *record)
 {
   const struct record_head *head = (const void *)record;

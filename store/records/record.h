@@ -5,13 +5,13 @@
  * sealed, with a tag and a nonce behind them; the head has only names and numbers.
  *
  *     size_t size = record_size(&draft);
- *     record_write(&draft, place);                              // place has `size` bytes
- *     record_open(place, size, key, &answer);                   // spans point into place; `key` NULL: it is not encrypted
+ *     record_write(&draft, place);                 // place has `size` bytes
+ *     record_open(place, size, key, &answer);      // spans point into place; `key` NULL: it is not encrypted
  *
  * In the store a long one is cut (parts.h); in memory, in the queue and in a fleet it is whole.
  *
- * The layout is on disk: a change needs another RECORD_VERSION. That of 0.1 has a shorter head, and its names are
- * others. Functions keep no state and return 0 or -errno; -EILSEQ is a record that is damaged.
+ * The layout is on disk: a change needs another RECORD_VERSION. That of 0.1 has a shorter head, and its names
+ * are others. Functions keep no state and return 0 or -errno; -EILSEQ is a record that is damaged.
  *
  * Any thread may call them. To read a record writes nothing to it, for it lies in a map that is read only:
  * chunks that are not aligned there are copied to `spare`, and a sealed one is opened into memory of its own.
@@ -42,7 +42,8 @@ enum record_part {
   RECORD_PARTS
 };
 
-/* Flags of a head. UNSHARED is never set: which answers a fleet does not have yet, the outbox says (outbox.h). */
+/* Flags of a head. UNSHARED is never set: which answers a fleet does not have yet, the
+ * outbox says (outbox.h). */
 enum {
   RECORD_EVENT_STREAM = 1,
   RECORD_DELIVERED = 2,
@@ -64,8 +65,8 @@ struct record_head {
   uint16_t status, flags, key_kind, zero; /* of HTTP; RECORD_ bits; enum idem_key_kind */
   uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE];
   uint8_t raw[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE]; /* its names in two indexes, removed with it */
-  /* A record of 0.1 ends here. What follows is 0 where it means nothing: who stored it in a fleet, and of one that is cut,
-   * how many parts there are besides the first, which are all of one size but the last. */
+  /* A record of 0.1 ends here. What follows is 0 where it means nothing: who stored it in a fleet, and of one
+   * that is cut, how many parts there are besides the first, which are all of one size but the last. */
   uint64_t generation; /* of the claim */
   uint64_t epoch;      /* of a fleet: how many answers the operation had before this one */
   uint8_t machine[16];
@@ -102,16 +103,16 @@ bool record_is_old(const struct record_head *head);
 /* Where in a record its scope is, and how long that is; false of one that is sealed, or has no such place. */
 bool record_scope(const struct record_head *head, uint64_t *at, uint64_t *len);
 
-/* The numbers and names of what stands in the tree of answers: no span but `record`. After -EILSEQ `answer` holds nothing of
- * use. */
+/* The numbers and names of what stands in the tree of answers: no span but `record`. After -EILSEQ `answer`
+ * holds nothing of use. */
 int record_tell(struct idem_span value, struct idem_answer *answer);
 
-/* With all spans, unless it is sealed. Its chunks are read where they lie, so it is where malloc() would put it. Does not compute the
- * checksum. */
+/* With all spans, unless it is sealed. Its chunks are read where they lie, so it is where malloc() would put
+ * it. Does not compute the checksum. */
 int record_parse(struct idem_span record, struct idem_answer *answer);
 
-/* The same of one that is sealed, which becomes a plain one where it lies; with `key` NULL of one that is not. -EBADMSG: it has
- * been changed, or sealed with another key; -EILSEQ, -ENOMEM. */
+/* The same of one that is sealed, which becomes a plain one where it lies; with `key` NULL of one that is
+ * not. -EBADMSG: it has been changed, or sealed with another key; -EILSEQ, -ENOMEM. */
 int record_open(char *record, size_t len, const uint8_t *key, struct idem_answer *answer);
 
 /* Reads all of it. It finds damage, and no attack: that takes a sealed record's tag. */

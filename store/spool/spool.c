@@ -70,7 +70,8 @@ void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t g
     unlink(path);
 }
 
-/* A spool whose key nobody claims has lost its owner, unless that is on another machine: then it is written to now and then. */
+/* A spool whose key nobody claims has lost its owner, unless that is on another machine: then it is
+ * written to now and then. */
 static bool is_written_to(int dir, const char *name)
 {
   enum { QUIET_SECONDS = 120 };
@@ -254,8 +255,9 @@ static int write_pieces(struct idem_store *store, struct idem_call *call,
   return rc;
 }
 
-/* Those of other machines get the same bytes, all that are in the file and that they have not had: somebody here may have been
- * followed from the beginning. What fails is not tried again, and they wait for the whole answer. */
+/* Those of other machines get the same bytes, all that are in the file and that they have not had: somebody
+ * here may have been followed from the beginning. What fails is not tried again, and they wait for the whole
+ * answer. */
 static int publish(const struct idem_store *store, struct idem_call *call)
 {
   char path[PATH_MAX];

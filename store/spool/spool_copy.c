@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A spool whose owner is on another machine: what comes of it is added here by whoever listens to the fleet, in the owner's own
- * bytes, and is read as any other. A listener that dies in the middle of a piece leaves half of one, which the next cuts off.
+ * A spool whose owner is on another machine: what comes of it is added here by whoever listens to the fleet,
+ * in the owner's own bytes, and is read as any other. A listener that dies in the middle of a piece leaves
+ * half of one, which the next cuts off.
  */
 #include "config/kernel.h"
 #include "store/base/fd.h"

@@ -196,7 +196,8 @@ static bool was_away(const char *path)
   return age >= 0 && age < AWAY_SECONDS;
 }
 
-/* Asks the fleet itself, and tells it a new one if it has none. `is_away`: nobody else need ask for a while. */
+/* Asks the fleet itself, and tells it a new one if it has none. `is_away`: nobody else
+ * need ask for a while. */
 static int ask(const struct idem_fleet *where, const uint8_t *master, char text[IDEM_FLEET_IDENTITY],
                bool *is_away, struct idem_error *error)
 {

@@ -5,12 +5,13 @@
  *     struct fleet_store found;
  *     if ((rc = fleet_store_find(&found, options, error)) == 0 && found.known)
  *       ...open the store at found.dir, whose secret is found.secret...
- *     api = fleet_store_connect(&found, options->fleet, &stats->fleet, &client);   // NULL: the machine works alone
+ *     api = fleet_store_connect(&found, options->fleet, &stats->fleet, &client);  // NULL: the machine works alone
  *
- * A fleet has an identity, a line of text that the first machine puts there: all machines name calls with the same secret then.
- * It is the secret itself, or with a key file the salt by which the key file gives it, so that whoever reads the server learns
- * no names. A machine keeps it in DIR/fleet/PLACE.identity, where PLACE is a digest of where the fleet is, and all else in
- * DIR/fleet/ID, a store of its own: what was stored without the fleet is not touched, and a later start asks nobody.
+ * A fleet has an identity, a line of text that the first machine puts there: all machines name calls with the
+ * same secret then. It is the secret itself, or with a key file the salt by which the key file gives it, so
+ * that whoever reads the server learns no names. A machine keeps it in DIR/fleet/PLACE.identity, where PLACE
+ * is a digest of where the fleet is, and all else in DIR/fleet/ID, a store of its own: what was stored
+ * without the fleet is not touched, and a later start asks nobody.
  *
  * To find and to connect are done with process_lock_stores held, when a store is opened; the first start of a
  * machine then waits for the fleet, at most its call-timeout. A fleet that is away is no failure: the store

@@ -12,8 +12,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* As the store keeps it. A plain one ends before the salt. The secret is what tenants are hashed with: with it
- * and a store, a credential could be tried, so it never leaves the store. */
+/* As the store keeps it. A plain one ends before the salt. The secret is what tenants are hashed with: with
+ * it and a store, a credential could be tried, so it never leaves the store. */
 struct identity {
   uint32_t schema, zero;
   uint8_t secret[STORE_SECRET];

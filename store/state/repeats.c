@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A content is looked for in one set of places of each part. Its state is one word, so that who takes a number
- * can say so and be certain in one step that the place is still this content's: the low half is the number that
- * comes next, above it is how many are taken, and above that the life of the place, which changes when it is given
- * to another content. While a number is taken, it is not.
+ * A content is looked for in one set of places of each part. Its state is one word, so that who takes a
+ * number can say so and be certain in one step that the place is still this content's: the low half is the
+ * number that comes next, above it is how many are taken, and above that the life of the place, which changes
+ * when it is given to another content. While a number is taken, it is not.
  *
  * The next number grows only when none has come back, so those that have are few; they are bits of their own.
  */

@@ -77,7 +77,8 @@ static bool lock(int fd)
   return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
-/* Its lock is ours while it goes, so that whoever has just made it, and has not locked it yet, finds that it has gone. */
+/* Its lock is ours while it goes, so that whoever has just made it, and has not locked it yet,
+ * finds that it has gone. */
 static void remove_dead(const struct idem_store *store, int dir, const char *name, uint64_t number)
 {
   int fd = open_number(store, number, O_RDWR);
@@ -108,7 +109,8 @@ void spill_sweep(struct idem_store *store)
     close(fd);
 }
 
-/* A place in the table of base/fd.h, or -errno; -EAGAIN if it was taken for one of the dead before it had its lock. */
+/* A place in the table of base/fd.h, or -errno; -EAGAIN if it was taken for one of the dead
+ * before it had its lock. */
 static int make_number(const struct idem_store *store, uint64_t *number)
 {
   char path[PATH_MAX];

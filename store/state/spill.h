@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * spill: where a process puts what is too long for the shared page, before it says there that it is ready
- * (base/commit_queue.h). One file for a process, in `queue/` of the store, under a lock that tells that it lives.
+ * (base/commit_queue.h). One file for a process, in `queue/` of the store, under a lock that tells that it
+ * lives.
  *
- *     rc = spill_open(store, &number);                          // makes it, once
- *     rc = spill_write(store, number, place, data, len);        // each slot of the queue has a place of its own in it
- *     rc = spill_read(store, number, place, data, len);         // whoever does the write, in any process
+ *     rc = spill_open(store, &number);                    // makes it, once
+ *     rc = spill_write(store, number, place, data, len);  // each slot of the queue has a place of its own in it
+ *     rc = spill_read(store, number, place, data, len);   // whoever does the write, in any process
  *
- * A place is its writer's for as long as the slot is, whether anybody waits for that or not. The file is sparse: what is in use
- * is what the slots have had. It is never flushed: what a power cut takes was told to nobody. Any thread; a child makes one of its own.
+ * A place is its writer's for as long as the slot is, whether anybody waits for that or not. The file is
+ * sparse: what is in use is what the slots have had. It is never flushed: what a power cut takes was told to
+ * nobody. Any thread; a child makes one of its own.
  *
  * The lock is one of an open file description, which the kernel frees with the last process that has it: of a
  * dead parent, with the last child that has not yet made its own. Until then the parent is taken to live, and
@@ -25,8 +27,8 @@
 
 struct idem_store;
 
-/* Bytes of a place. A longer record, up to SPILL_MOST, is put into the queue only when it is waited for no longer, and has a file of
- * its own then, which whoever has stored it drops. */
+/* Bytes of a place. A longer record, up to SPILL_MOST, is put into the queue only when it is waited for no
+ * longer, and has a file of its own then, which whoever has stored it drops. */
 enum { SPILL_PLACE = 256 << 10, SPILL_MOST = 256 << 20 };
 
 /* That of this process. `number` and `kept` are written with process_lock_opening held and before `life`:

@@ -26,7 +26,8 @@
 /* The least that the files of an empty store need, each by itself. */
 enum { FILE_LEAST = 2 << 20 };
 
-/* How many engines a process may open after the first because LMDB has given one up: each keeps its maps and descriptors. */
+/* How many engines a process may open after the first because LMDB has given one up: each keeps its
+ * maps and descriptors. */
 enum { RENEWALS_MOST = 16 };
 
 static struct idem_store *stores; /* under process_lock_stores */
@@ -149,8 +150,8 @@ void idem_store_give_back(struct idem_store *store)
     engine_give_back(engine);
 }
 
-/* Whether the app has closed them is asked only when it goes wrong: a hit makes no system call. Without them there is
- * no lock that tells others of our readers, and who opens the store then begins their table anew. */
+/* Whether the app has closed them is asked only when it goes wrong: a hit makes no system call. Without them
+ * there is no lock that tells others of our readers, and who opens the store then begins their table anew. */
 int state_read(struct idem_store *store, struct reader **out, struct idem_error *error)
 {
   struct engine *engine, *whole;
@@ -333,8 +334,8 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   return 0;
 }
 
-/* A service meets these where it is not allowed to write: in a home of root's, or one that systemd has made read-only. A
- * command says its own. */
+/* A service meets these where it is not allowed to write: in a home of root's, or one that systemd has made
+ * read-only. A command says its own. */
 static int say_way_out(int rc, const struct idem_store_options *options, struct idem_error *error)
 {
   struct idem_error first;
@@ -346,8 +347,8 @@ static int say_way_out(int rc, const struct idem_store_options *options, struct 
   return rc;
 }
 
-/* It may have been replaced meanwhile, and what was opened first is of another one. Also that of the directory: without its files it
- * is none. */
+/* It may have been replaced meanwhile, and what was opened first is of another one. Also that of the
+ * directory: without its files it is none. */
 static bool is_of_one(const struct idem_store *store, const struct stat *dir)
 {
   struct stat now;

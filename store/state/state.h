@@ -36,7 +36,8 @@
 /* Bytes of a store's secret; slots of `verified`. */
 enum { STORE_SECRET = 32, STORE_VERIFIED = 4096 };
 
-/* What a store was made as: by 0.1, or by this version, which adds to one of 0.1 and leaves its identity as it is. */
+/* What a store was made as: by 0.1, or by this version, which adds to one of 0.1 and leaves
+ * its identity as it is. */
 enum store_schema {
   STORE_SCHEMA_0_1 = 1,
   STORE_SCHEMA_0_1_SEALED = 2,
@@ -74,10 +75,11 @@ struct idem_store {
   const struct idem_fleet *where;         /* the config's; holds while the store is open */
   struct idem_fleet_client *fleet;        /* closed with the store */
   _Atomic bool outbox_seen;               /* this process has looked into it */
-  _Atomic int64_t
-      left_again_us; /* steady; until then this process does not try what is left in the queue and has failed */
+  /* Steady; until then this process does not try what is left in the queue and has failed. */
+  _Atomic int64_t left_again_us;
 
-  /* Of the first answer of somebody else that could not be read to be stored: batch_unstored() gives the line, once. */
+  /* Of the first answer of somebody else that could not be read to be stored: batch_unstored()
+   * gives the line, once. */
   _Atomic int unstored;
   char unstored_line[512];
 
@@ -89,9 +91,9 @@ struct idem_store {
   _Atomic uint64_t verified[STORE_VERIFIED];
 };
 
-/* False once its directory is gone, or another one, or another store is in it: nothing is claimed there any more, and calls go on in
- * what is there now (-ESTALE). Those that are under way end where they have begun: claim, queue and followers are of one store.
- * True also where that cannot be told. */
+/* False once its directory is gone, or another one, or another store is in it: nothing is claimed there any
+ * more, and calls go on in what is there now (-ESTALE). Those that are under way end where they have begun:
+ * claim, queue and followers are of one store. True also where that cannot be told. */
 bool state_is_in_place(const struct idem_store *store);
 /* What is in its place now, opened as it was; to be closed. */
 int state_open_successor(const struct idem_store *store, struct idem_store **out, struct idem_error *error);
@@ -103,8 +105,9 @@ int state_claims_fd(struct idem_store *store);
 
 /* The engine of this generation of the process. */
 int state_engine(struct idem_store *store, struct engine **out, struct idem_error *error);
-/* reader_begin() and writer_run() on it. Where the app has closed its descriptors, as a daemon does when it starts, a
- * write opens another one; that of before is left as it is, with what its readers have. A body may be run twice. */
+/* reader_begin() and writer_run() on it. Where the app has closed its descriptors, as a daemon does when it
+ * starts, a write opens another one; that of before is left as it is, with what its readers have. A body may
+ * be run twice. */
 int state_read(struct idem_store *store, struct reader **out, struct idem_error *error);
 /* 0 if a write could be begun: it has its descriptors, or takes them back. */
 int state_may_write(struct idem_store *store, struct idem_error *error);

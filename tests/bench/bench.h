@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench: what is measured, each in a process of its own, which prints a line NAME<tab>figure for each thing; nanoseconds, if
- * the verb says nothing else. scripts/bench runs it under the preload and without, in turns, and makes the table.
+ * bench: what is measured, each in a process of its own, which prints a line NAME<tab>figure for each thing;
+ * nanoseconds, if the verb says nothing else. scripts/bench runs it under the preload and without, in turns,
+ * and makes the table.
  *
  *     struct subject rows[] = {{"hit", perform_calls, calls, 1000, 0}, {"limit", limit_run, limit, 1000, 0}};
  *     measure(rows, 2);
  *     print_subjects(rows, 2);
  *
- * BENCH_ROUNDS (31) is how often subjects take turns within a process; BENCH_SHARE (100) how many of a hundred calls are
- * made, for a look whether everything runs. Nothing is freed: a process measures one thing and ends. What fails is said,
- * and ends it with 1.
+ * BENCH_ROUNDS (31) is how often subjects take turns within a process; BENCH_SHARE (100) how many of a
+ * hundred calls are made, for a look whether everything runs. Nothing is freed: a process measures one thing
+ * and ends. What fails is said, and ends it with 1.
  */
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
@@ -49,9 +50,10 @@ void wait_for_start(void);
 /* Ends the process with a line if `fine` is 0. */
 void must(int fine, const char *what);
 
-/* The least that a store of this kind must do for an answer. By SHA-256: its digest of the request, an LMDB get, a memcpy of
- * the answer; else XXH3-128 with a secret, a get, a memcmp with the request that is kept in front of the answer, and the
- * memcpy. `answers` are of the requests 0 to answers - 1; a directory that has them is taken as it is. */
+/* The least that a store of this kind must do for an answer. By SHA-256: its digest of the request, an LMDB
+ * get, a memcpy of the answer; else XXH3-128 with a secret, a get, a memcmp with the request that is kept in
+ * front of the answer, and the memcpy. `answers` are of the requests 0 to answers - 1; a directory that has
+ * them is taken as it is. */
 struct limit;
 struct limit *limit_open(const char *dir, size_t answer_size, unsigned answers, int by_sha256);
 void limit_run(void *limit, unsigned count);

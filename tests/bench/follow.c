@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * follow UPSTREAM thread|process|forked|copy COUNT: one call is made by an owner, and ten milliseconds later by a follower.
+ * follow UPSTREAM thread|process|forked|copy COUNT: one call is made by an owner, and ten milliseconds later
+ * by a follower.
  *
- *   wake    from the return of the owner's call, which is after its commit, to the return of the follower's; under `copy`
- *           from the upstream's first byte, for nobody sees the copy's commit
- *   owner   from the upstream's first byte to the return of the owner's call
+ *   wake   from the return of the owner's call, which is after its commit, to that of the follower's; under `copy`
+ *          from the upstream's first byte, for nobody sees the copy's commit
+ *   owner  from the upstream's first byte to the return of the owner's call
  *
- * The owner is a thread of the follower's process; another process; a process that was forked for this call; or the copy that
- * finishes a call whose app has given up after 30 ms. The upstream takes 60.
+ * The owner is a thread of the follower's process; another process; a process that was forked for this call;
+ * or the copy that finishes a call whose app has given up after 30 ms. The upstream takes 60.
  */
 #include "tests/bench/bench.h"
 #include "tests/bench/calls.h"

@@ -44,7 +44,8 @@ static void add_limit(struct rows *rows, const char *dir, const char *size, unsi
       limit_open(joined(joined(dir, "/"), name), strtoul(size, NULL, 10), 1, by_sha256), count);
 }
 
-/* A peer's handle; what it gives twice is the same 2,048 bytes, or it is no cache: the upstream's answers differ by their times. */
+/* A peer's handle; what it gives twice is the same 2,048 bytes, or it is no cache: the upstream's answers
+ * differ by their times. */
 static struct calls *open_peer(const char *origin)
 {
   struct calls *calls = calls_open(origin, "size=2048", 1, CALLS_COMMON);
@@ -57,8 +58,8 @@ static struct calls *open_peer(const char *origin)
   return calls;
 }
 
-/* hits UPSTREAM DIR [PEER ORIGIN CALLS]...: hot answers of three sizes; a peer is asked so often in a round as CALLS says, and
- * Redis' origin is the path of its socket. */
+/* hits UPSTREAM DIR [PEER ORIGIN CALLS]...: hot answers of three sizes; a peer is asked so often in a round
+ * as CALLS says, and Redis' origin is the path of its socket. */
 int bench_hits(char **arguments)
 {
   static const struct {
@@ -83,7 +84,8 @@ int bench_hits(char **arguments)
   return finish(&rows);
 }
 
-/* random UPSTREAM DIR COUNT: hits of 2 KB all over a store that has the answers 0 to COUNT - 1, and the same from a limit's. */
+/* random UPSTREAM DIR COUNT: hits of 2 KB all over a store that has the answers 0 to COUNT - 1, and
+ * the same from a limit's. */
 int bench_random(char **arguments)
 {
   unsigned count = (unsigned)strtoul(arguments[2], NULL, 10);
@@ -93,8 +95,8 @@ int bench_random(char **arguments)
   return finish(&rows);
 }
 
-/* sampled UPSTREAM: with repeats=auto, one sampled call, again and again: each of a process is another sample, so the store has
- * as many as the longest process before this has made. */
+/* sampled UPSTREAM: with repeats=auto, one sampled call, again and again: each of a process is another
+ * sample, so the store has as many as the longest process before this has made. */
 int bench_sampled(char **arguments)
 {
   struct rows rows = {.count = 0};
@@ -102,7 +104,8 @@ int bench_sampled(char **arguments)
   return finish(&rows);
 }
 
-/* transport UPSTREAM PEER: with IDEMSHIM_DELIVERY=transport, through libcurl, in the easy interface and in a multi. */
+/* transport UPSTREAM PEER: with IDEMSHIM_DELIVERY=transport, through libcurl, in the easy
+ * interface and in a multi. */
 int bench_transport(char **arguments)
 {
   struct rows rows = {.count = 0};

@@ -34,8 +34,8 @@ static void perform_elsewhere(void *handle, unsigned count)
     curl_easy_perform(handle);
 }
 
-/* other: without a URL libcurl runs its loop, and gives up before the kernel's part of a transfer, whose time varies by more
- * than we add. */
+/* other: without a URL libcurl runs its loop, and gives up before the kernel's part of a transfer, whose time
+ * varies by more than we add. */
 int bench_other(char **arguments)
 {
   CURL *handle = curl_easy_init();
@@ -78,8 +78,8 @@ static void turn(void *data, unsigned count)
     curl_multi_socket_action(idle->multi, idle->fd, CURL_CSELECT_IN, &running);
 }
 
-/* A listener that accepts nobody: the kernel takes the connections and the requests, and nothing is answered. Our
- * configuration is read when the first handle is made, so its port can be one of ours until then. */
+/* A listener that accepts nobody: the kernel takes the connections and the requests, and nothing is answered.
+ * Our configuration is read when the first handle is made, so its port can be one of ours until then. */
 static int listen_in_vain(void)
 {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -168,8 +168,9 @@ static double own_bytes(void)
   return (double)kib * 1024;
 }
 
-/* memory UPSTREAM: "process": bytes of a process with a thousand hits and as many live calls behind it; "transfer": how many it
- * has grown by for each of 5,000 live calls after that; "handle": for each of 20,000 handles that are ready for a call. */
+/* memory UPSTREAM: "process": bytes of a process with a thousand hits and as many live calls behind it;
+ * "transfer": how many it has grown by for each of 5,000 live calls after that; "handle": for each of 20,000
+ * handles that are ready for a call. */
 int bench_memory(char **arguments)
 {
   unsigned calls_made = share_of(5000), handles = share_of(20000);
@@ -195,8 +196,8 @@ int bench_memory(char **arguments)
   return 0;
 }
 
-/* count hit|live|stream|setopt|other ORIGIN COUNT: does it so often, for a tool that counts instructions: those of COUNT are the
- * difference of two runs. */
+/* count hit|live|stream|setopt|other ORIGIN COUNT: does it so often, for a tool that counts instructions:
+ * those of COUNT are the difference of two runs. */
 int bench_count(char **arguments)
 {
   const char *what = arguments[0];

@@ -33,7 +33,8 @@ static void check(int code, const char *what)
   must(code == 0, what);
 }
 
-/* Into the first bytes of `out`; how many. A secret that an attacker does not know is what keeps XXH3 from being fooled. */
+/* Into the first bytes of `out`; how many. A secret that an attacker does not know is what keeps
+ * XXH3 from being fooled. */
 static size_t name_of(const struct limit *limit, unsigned char out[32])
 {
   static unsigned char secret[192] = "as long as XXH3 wants it";

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* live UPSTREAM QUERY COUNT [FROM]: so many different calls, one after the other; the median of one. Without FROM nobody has made
- * them. */
+/* live UPSTREAM QUERY COUNT [FROM]: so many different calls, one after the other; the median of one. Without
+ * FROM nobody has made them. */
 int bench_live(char **arguments)
 {
   unsigned count = share_of((unsigned)strtoul(arguments[2], NULL, 10));
@@ -28,7 +28,8 @@ int bench_live(char **arguments)
   return 0;
 }
 
-/* first UPSTREAM [NUMBER]: one call and the end: who starts this takes the time. Without a number it is one that nobody has made. */
+/* first UPSTREAM [NUMBER]: one call and the end: who starts this takes the time. Without a number it is one
+ * that nobody has made. */
 int bench_first(char **arguments)
 {
   struct calls *calls = calls_open(arguments[0], "size=2048", 1, CALLS_COMMON);
@@ -54,8 +55,9 @@ static void *fill_some(void *arg)
   return NULL;
 }
 
-/* fill UPSTREAM QUERY FROM COUNT: stores the answers FROM to COUNT - 1 by two threads. QUERY mix: of sizes that are as often as
- * they are from a model: 80 of 100 have 1 to 7 KB, 15 have 20 to 60, 5 have 200 to 800; it prints how many bytes they are. */
+/* fill UPSTREAM QUERY FROM COUNT: stores the answers FROM to COUNT - 1 by two threads. QUERY mix: of sizes
+ * that are as often as they are from a model: 80 of 100 have 1 to 7 KB, 15 have 20 to 60, 5 have 200 to 800;
+ * it prints how many bytes they are. */
 int bench_fill(char **arguments)
 {
   enum { THREADS = 2, MIXED = 100 };
@@ -113,8 +115,8 @@ static uint64_t by_threads(struct caller *callers, unsigned count)
   return made;
 }
 
-/* How long the app's thread had no processor in the longest turn of its loop: what it has waited for, be it a disk or a lock.
- * curl_multi_poll() waits for the network, and is not of the turn. */
+/* How long the app's thread had no processor in the longest turn of its loop: what it has waited for, be it a
+ * disk or a lock. curl_multi_poll() waits for the network, and is not of the turn. */
 static int64_t longest_ns;
 
 static CURLMcode turn(CURLM *multi, int *running)
@@ -159,8 +161,9 @@ static uint64_t by_multi(struct caller *callers, unsigned count)
   return made;
 }
 
-/* callers UPSTREAM threads|multi COUNT MS: so many callers at once, each with one new call after the other; "rate": calls a
- * second of all; "turn": how long the longest turn of a multi has waited. Each has its connection before the time begins. */
+/* callers UPSTREAM threads|multi COUNT MS: so many callers at once, each with one new call after the other;
+ * "rate": calls a second of all; "turn": how long the longest turn of a multi has waited. Each has its
+ * connection before the time begins. */
 int bench_callers(char **arguments)
 {
   bool threads = strcmp(arguments[1], "threads") == 0;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench serve: an upstream that answers at once, so that what is measured is not its own time. It prints its port, and ends
- * when its standard input does. The query says what comes:
+ * bench serve: an upstream that answers at once, so that what is measured is not its own time. It prints its
+ * port, and ends when its standard input does. The query says what comes:
  *
- *   size=N           an answer of a chat of N bytes (2048)
- *   wait_ms=N        after so long
- *   stream=N         N events, the last of which is the end, each sent by itself and with the time at which it was
- *   gap_us=N         with so long between two of them
+ *   size=N      an answer of a chat of N bytes (2048)
+ *   wait_ms=N   after so long
+ *   stream=N    N events, the last of which is the end, each sent by itself and with the time at which it was
+ *   gap_us=N    with so long between two of them
  *
- * Each answer has in "sent" the time of clock_ns() before its first byte went out. A thread for each connection.
+ * Each answer has in "sent" the time of clock_ns() before its first byte went out. A thread for each
+ * connection.
  */
 #include "tests/bench/bench.h"
 

@@ -4,8 +4,8 @@
  *
  * Makes a call at every time at which a program has code: before any constructor, in its constructor, in
  * main, at exit, and in its destructor. The bodies differ, so these are five operations. (The first time
- * getenv() knows nothing yet, so that a CA bundle from the environment is not there: use plain HTTP. With `later` that one is left out: an old
- * glibc is not ready for it.)
+ * getenv() knows nothing yet, so that a CA bundle from the environment is not there: use plain HTTP. With
+ * `later` that one is left out: an old glibc is not ready for it.)
  */
 #include "tests/clients/post.h"
 

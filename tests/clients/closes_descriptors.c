@@ -2,10 +2,10 @@
 /*
  * closes_descriptors HOW URL
  *
- * Makes a call, closes descriptors that it does not know, as a daemon does when it starts, and makes two calls more
- * and the first one again. HOW is close (each by itself), range (close_range), daemon (each by itself, in a child that
- * goes on), reuse or dup: the numbers are those of its own files afterwards (by dup2 alone, those that are open), which
- * it looks at in the end.
+ * Makes a call, closes descriptors that it does not know, as a daemon does when it starts, and makes two
+ * calls more and the first one again. HOW is close (each by itself), range (close_range), daemon (each by
+ * itself, in a child that goes on), reuse or dup: the numbers are those of its own files afterwards (by dup2
+ * alone, those that are open), which it looks at in the end.
  */
 #include "tests/clients/post.h"
 

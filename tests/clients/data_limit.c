@@ -2,7 +2,8 @@
 /*
  * data_limit URL
  *
- * Allows itself six megabytes of data more than it has (RLIMIT_DATA), makes a call twice, and asks for five of them.
+ * Allows itself six megabytes of data more than it has (RLIMIT_DATA), makes a call twice, and asks for five
+ * of them.
  */
 #include "tests/clients/post.h"
 

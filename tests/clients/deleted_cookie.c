@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * deleted_cookie HOW FILE...: the server deletes cookies that came from a file: HOW is `one`, `two`, or `late` for
- * two that expire before the next call. Which cookies go along with that call and with the two after it?
+ * deleted_cookie HOW FILE...: the server deletes cookies that came from a file: HOW is `one`, `two`, or
+ * `late` for two that expire before the next call. Which cookies go along with that call and with the two
+ * after it?
  *
  * All three ask the same server on one handle, for which libcurl loads the cookie files each time. Prints the
  * Cookie line of each request.

@@ -2,8 +2,8 @@
 /*
  * descriptor_limit HOW URL [FIRST LAST]
  *
- * May have few descriptors: makes one call (HOW is easy), or eight at once in a multi (multi), and says how each
- * ended. For each limit from FIRST to LAST in a process of its own.
+ * May have few descriptors: makes one call (HOW is easy), or eight at once in a multi (multi), and says how
+ * each ended. For each limit from FIRST to LAST in a process of its own.
  */
 #include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"

@@ -2,8 +2,8 @@
 /*
  * few_descriptors WHEN FREE URL BODY
  *
- * Makes a call when all but so many of 256 descriptors are in use. WHEN is first; later, after another call, which has
- * opened the store; or counted: the same, and those in use are the program's own.
+ * Makes a call when all but so many of 256 descriptors are in use. WHEN is first; later, after another call,
+ * which has opened the store; or counted: the same, and those in use are the program's own.
  */
 #include "tests/clients/post.h"
 

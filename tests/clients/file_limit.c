@@ -2,8 +2,8 @@
 /*
  * file_limit BYTES URL BODY
  *
- * Makes a call, allows itself files of so many bytes from then on (RLIMIT_FSIZE), and makes the call of BODY twice. A write
- * past the limit would kill it by SIGXFSZ.
+ * Makes a call, allows itself files of so many bytes from then on (RLIMIT_FSIZE), and makes the call of BODY
+ * twice. A write past the limit would kill it by SIGXFSZ.
  */
 #include "tests/clients/post.h"
 

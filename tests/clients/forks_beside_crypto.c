@@ -2,8 +2,9 @@
 /*
  * forks_beside_crypto URL CHILDREN
  *
- * Forks so many children, one after the other, while another thread uses libcrypto without a pause and so holds its locks at
- * most times. Each child makes a call over plain http, for which libcurl needs nothing of libcrypto.
+ * Forks so many children, one after the other, while another thread uses libcrypto without a pause and so
+ * holds its locks at most times. Each child makes a call over plain http, for which libcurl needs nothing of
+ * libcrypto.
  */
 #include "tests/clients/post.h"
 

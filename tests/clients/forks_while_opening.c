@@ -2,8 +2,8 @@
 /*
  * forks_while_opening URL ROUNDS
  *
- * In each round a process that has made no call yet forks many times while another thread makes its first one. Each child
- * makes the same call.
+ * In each round a process that has made no call yet forks many times while another thread makes its first
+ * one. Each child makes the same call.
  */
 #include "tests/clients/post.h"
 

@@ -2,9 +2,9 @@
 /*
  * forks_while_registering before|after URL
  *
- * Forks in a second thread just before, or just after, the shim's fork handlers are entered in libc's list, by the
- * thread that makes the first handle. The child makes a call, and forks a child that makes it too. Last, the first
- * thread does.
+ * Forks in a second thread just before, or just after, the shim's fork handlers are entered in libc's list,
+ * by the thread that makes the first handle. The child makes a call, and forks a child that makes it too.
+ * Last, the first thread does.
  *
  * Prints how often the child has entered the handlers.
  */

@@ -2,9 +2,10 @@
 /*
  * holds WHAT URL BODY [FILE]
  *
- * Makes a call while it has something that a copy of it must not have, says so when the call is over, and waits to be
- * killed. WHAT is shm (a segment of System V, which is gone with the last who is attached), sealed (the same, and it
- * cannot be unmapped), io_uring, file (FILE is open and mapped), or memory (64 MB of it).
+ * Makes a call while it has something that a copy of it must not have, says so when the call is over, and
+ * waits to be killed. WHAT is shm (a segment of System V, which is gone with the last who is attached),
+ * sealed (the same, and it cannot be unmapped), io_uring, file (FILE is open and mapped), or memory (64 MB of
+ * it).
  */
 #include "tests/clients/post.h"
 

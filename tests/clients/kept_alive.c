@@ -2,8 +2,8 @@
 /*
  * kept_alive STEP...
  *
- * Calls a server of its own on one handle, and says of each call, while it is in flight, whether its connection is new
- * and how the kernel keeps it alive. A STEP is
+ * Calls a server of its own on one handle, and says of each call, while it is in flight, whether its
+ * connection is new and how the kernel keeps it alive. A STEP is
  *
  *   get post            a call; each POST has a body of its own
  *   multi               the calls from here on go by a multi

@@ -2,10 +2,10 @@
 /*
  * late_calls HOW URL
  *
- * Makes a call in main, and one at each time after it at which a program has code: an exit handler from before
- * libcurl, the destructor of a static object of C++, a destructor of the program's. HOW is exit or quick (by
- * quick_exit(), which knows none of these but a handler of its own), or cleanup: OPENSSL_cleanup() in main,
- * and a call after it.
+ * Makes a call in main, and one at each time after it at which a program has code: an exit handler from
+ * before libcurl, the destructor of a static object of C++, a destructor of the program's. HOW is exit or
+ * quick (by quick_exit(), which knows none of these but a handler of its own), or cleanup: OPENSSL_cleanup()
+ * in main, and a call after it.
  *
  * late_calls multi URL
  *

@@ -11,8 +11,8 @@
  *   throw    an exception, as C++ and others unwind the stack, to the caller; the same
  *   cancel   the thread is cancelled; the main thread does NEXT
  *   exit     pthread_exit(); the same
- * NEXT: perform, reset, cleanup, duphandle, add (to a multi), unmatched (a GET on another handle), nothing. Then
- * the handle is cleaned up, and the main thread makes the same call again.
+ * NEXT: perform, reset, cleanup, duphandle, add (to a multi), unmatched (a GET on another handle), nothing.
+ * Then the handle is cleaned up, and the main thread makes the same call again.
  */
 #include "tests/clients/post.h"
 

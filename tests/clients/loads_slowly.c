@@ -2,8 +2,8 @@
 /*
  * loads_slowly LIBRARY URL BODY MS
  *
- * Makes a call without the query, and then gives one up after MS milliseconds while another thread loads LIBRARY, which takes for ever:
- * nobody else can load one.
+ * Makes a call without the query, and then gives one up after MS milliseconds while another thread loads
+ * LIBRARY, which takes for ever: nobody else can load one.
  */
 #include "tests/clients/post.h"
 

@@ -2,9 +2,10 @@
 /*
  * many_threads PROCESSES THREADS URL BODY [DIR PLACES]
  *
- * In each of so many processes so many threads make the same call at the same moment, and none of them ends before all have their
- * answers. With DIR this process has the store there open meanwhile, before all others and with PLACES for readers. Prints a line for each process: how many calls succeeded with a body.
- * Exits with 77 where so many threads cannot be had.
+ * In each of so many processes so many threads make the same call at the same moment, and none of them ends
+ * before all have their answers. With DIR this process has the store there open meanwhile, before all others
+ * and with PLACES for readers. Prints a line for each process: how many calls succeeded with a body. Exits
+ * with 77 where so many threads cannot be had.
  */
 #include "tests/clients/post.h"
 

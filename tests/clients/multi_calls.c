@@ -7,8 +7,8 @@
  * number of those that have not ended. LOOP: tests/clients/multi_loops.h.
  *
  * From the environment: TIMEOUT_MS, of the last call alone; HEADER, a line that goes with each; LIMIT, of
- * connections; READ, for bodies that come from a callback; TIMES, that each body is sent, and with it a last line
- * with the number of events that the sockets had for the loop epoll.
+ * connections; READ, for bodies that come from a callback; TIMES, that each body is sent, and with it a last
+ * line with the number of events that the sockets had for the loop epoll.
  */
 #include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"

@@ -10,8 +10,9 @@
  *       loop_step(&loop, 1000);
  *     loop_close(&loop);
  *
- * Loops: poll, wait, fdset, waitfds (from libcurl 8.8 on), sleep (curl_multi_perform, and what it waits with), epoll
- * (curl_multi_socket_action with a timer callback), socket (the same with curl_multi_socket), all (curl_multi_socket_all).
+ * Loops: poll, wait, fdset, waitfds (from libcurl 8.8 on), sleep (curl_multi_perform, and what it waits
+ * with), epoll (curl_multi_socket_action with a timer callback), socket (the same with curl_multi_socket),
+ * all (curl_multi_socket_all).
  */
 #ifndef CLIENT_MULTI_LOOPS_H
 #define CLIENT_MULTI_LOOPS_H

@@ -2,7 +2,8 @@
 /*
  * namespaces URL BODY
  *
- * Makes the same call twice through a libcurl in a linker namespace of its own (dlmopen), and is linked with none.
+ * Makes the same call twice through a libcurl in a linker namespace of its own (dlmopen), and is linked with
+ * none.
  */
 #include <dlfcn.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 /*
  * odd_stderr data FILE URL BODY
  *
- * A daemon that has closed its standard descriptors, and then got number 2 for a file of its own: writes to it
- * before and after a call. Its status is the call's CURLcode.
+ * A daemon that has closed its standard descriptors, and then got number 2 for a file of its own: writes to
+ * it before and after a call. Its status is the call's CURLcode.
  *
  * odd_stderr full PROGRAM...
  *

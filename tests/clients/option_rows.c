@@ -2,9 +2,9 @@
 /*
  * option_rows
  *
- * Prints the name of each option of this libcurl, and the number of each of the curl.h that it is built with, that
- * shim/handle/options.h has no row for; it is linked with that table. The last line counts the options that were
- * looked at.
+ * Prints the name of each option of this libcurl, and the number of each of the curl.h that it is built with,
+ * that shim/handle/options.h has no row for; it is linked with that table. The last line counts the options
+ * that were looked at.
  */
 #include "shim/handle/options.h"
 

@@ -2,8 +2,8 @@
 /*
  * overwrites_environment URL BODY
  *
- * Writes its title over the environment that it was started with, as daemons do for ps(1), and has an empty one. Then
- * it makes the same call twice.
+ * Writes its title over the environment that it was started with, as daemons do for ps(1), and has an empty
+ * one. Then it makes the same call twice.
  */
 #include "tests/clients/post.h"
 

@@ -2,8 +2,9 @@
 /*
  * own_allocator URL BODY [TIMES]
  *
- * That many POSTs, in a program that has its own malloc(), calloc(), realloc(), free() and what gives aligned memory, as one that is linked with jemalloc has.
- * It ends with 99 where it is to free or to grow what another allocator has made.
+ * That many POSTs, in a program that has its own malloc(), calloc(), realloc(), free() and what gives aligned
+ * memory, as one that is linked with jemalloc has. It ends with 99 where it is to free or to grow what
+ * another allocator has made.
  */
 #include "tests/clients/post.h"
 
@@ -36,7 +37,8 @@ static struct block *block_of(void *memory)
   return block;
 }
 
-/* Nothing is used again, so all of it is zero. `align` is a power of two; each block stands right before its memory. */
+/* Nothing is used again, so all of it is zero. `align` is a power of two; each block stands
+ * right before its memory. */
 static void *take_aligned(size_t size, size_t align)
 {
   enum { ARENA = 1 << 30 };

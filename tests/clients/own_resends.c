@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * own_resends easy|multi|proxy URL COUNT   COUNT different POSTs, one after the other on one handle; proxy: by
- *                                          way of a proxy of its own, which is asked to CONNECT
- * own_resends refused|goaway [multi]       one POST by HTTP/2 to a server of its own, which does so to the first
+ * own_resends easy|multi|proxy URL COUNT   COUNT different POSTs, one after the other on one handle; proxy:
+ *                                          by way of a proxy of its own, which is asked to CONNECT
+ * own_resends refused|goaway [multi]       one POST by HTTP/2 to a server of its own, which does so to the
+ *                                          first
  *
  * A line for each call. libcurl repeats by itself what fails on a connection that it has reused, and what an
  * HTTP/2 server says that it has not processed.

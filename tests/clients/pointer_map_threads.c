@@ -2,9 +2,9 @@
 /*
  * pointer_map_threads ROUNDS
  *
- * Four threads add, find and take out entries of one shim/base/pointer_map, which this is linked with: each has
- * keys of its own, side by side with those of the others, and must always find what it has put in, and nothing
- * else. Prints how often it did not.
+ * Four threads add, find and take out entries of one shim/base/pointer_map, which this is linked with: each
+ * has keys of its own, side by side with those of the others, and must always find what it has put in, and
+ * nothing else. Prints how often it did not.
  */
 #include "shim/base/pointer_map.h"
 

@@ -2,8 +2,9 @@
 /*
  * resolve_lingers URL HOST:PORT:ADDRESS
  *
- * Calls of which the first of a kind says by CURLOPT_RESOLVE where the host is, and the second not: libcurl goes to the
- * same place. Through one handle that is reset, and through two handles of a multi. Then two that both say it.
+ * Calls of which the first of a kind says by CURLOPT_RESOLVE where the host is, and the second not: libcurl
+ * goes to the same place. Through one handle that is reset, and through two handles of a multi. Then two that
+ * both say it.
  */
 #include "tests/clients/post.h"
 

@@ -2,9 +2,9 @@
 /*
  * reuses_numbers WHEN URL BODY
  *
- * Makes a call, and closes what has been opened since a moment that it knows of: files of its own have the numbers
- * afterwards, which it looks at in the end. WHEN is sent, in a progress callback, what is newer than the call's socket;
- * or added, what is newer than the call's place in a multi that has not been turned yet.
+ * Makes a call, and closes what has been opened since a moment that it knows of: files of its own have the
+ * numbers afterwards, which it looks at in the end. WHEN is sent, in a progress callback, what is newer than
+ * the call's socket; or added, what is newer than the call's place in a multi that has not been turned yet.
  */
 #include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"

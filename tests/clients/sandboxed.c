@@ -2,8 +2,8 @@
 /*
  * sandboxed URL BODY
  *
- * Makes a handle, then enters a sandbox that kills whoever loads code or makes a directory, and then makes the
- * call.
+ * Makes a handle, then enters a sandbox that kills whoever loads code or makes a directory, and then makes
+ * the call.
  */
 #include "tests/clients/post.h"
 

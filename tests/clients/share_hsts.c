@@ -2,9 +2,10 @@
 /*
  * share_hsts URL HOSTS TO
  *
- * Three handles of one share object, which has the list of hosts that are https alone (HSTS). The first reads it from the file
- * HOSTS; the others only have the share, so that libcurl makes https of their http all the same. The last of them
- * verifies the server. TO is for CURLOPT_CONNECT_TO. Prints the result of each; exits with 3 where libcurl cannot share it.
+ * Three handles of one share object, which has the list of hosts that are https alone (HSTS). The first reads
+ * it from the file HOSTS; the others only have the share, so that libcurl makes https of their http all the
+ * same. The last of them verifies the server. TO is for CURLOPT_CONNECT_TO. Prints the result of each; exits
+ * with 3 where libcurl cannot share it.
  */
 #include "tests/clients/post.h"
 

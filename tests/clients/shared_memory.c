@@ -2,9 +2,9 @@
 /*
  * shared_memory HOW URL BODY
  *
- * A child that has this process's memory makes a call, and then the process makes it. HOW is vfork or clone (with
- * CLONE_VM and a stack of its own); with spawn the child is another program by posix_spawn, and with fork it has
- * memory of its own.
+ * A child that has this process's memory makes a call, and then the process makes it. HOW is vfork or clone
+ * (with CLONE_VM and a stack of its own); with spawn the child is another program by posix_spawn, and with
+ * fork it has memory of its own.
  */
 #include "tests/clients/post.h"
 

@@ -2,8 +2,9 @@
 /*
  * small_stack URL KILOBYTES DEPTH [TURNS]
  *
- * One POST on a thread whose stack has so many kilobytes; its JSON is so many levels deep. With TURNS two coroutines make that
- * many each, by turns: they have such stacks in the main thread, and pages at their ends that cannot be read.
+ * One POST on a thread whose stack has so many kilobytes; its JSON is so many levels deep. With TURNS two
+ * coroutines make that many each, by turns: they have such stacks in the main thread, and pages at their ends
+ * that cannot be read.
  */
 #include "tests/clients/post.h"
 

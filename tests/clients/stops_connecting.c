@@ -2,8 +2,8 @@
 /*
  * stops_connecting URL BODY [multi]
  *
- * A POST whose program stops (SIGSTOP) when libcurl wants its socket: the call is decided, and nothing is sent. A line on
- * stdout says so before.
+ * A POST whose program stops (SIGSTOP) when libcurl wants its socket: the call is decided, and nothing is
+ * sent. A line on stdout says so before.
  */
 #include "tests/clients/post.h"
 

@@ -2,11 +2,11 @@
 /*
  * storing CASE LOOP URL
  *
- * A POST in a multi, whose app does what CASE says while its answer is being stored: its transfer has ended, and a thread has
- * appeared that writes. Shows what it sees. LOOP: multi_loops.h.
+ * A POST in a multi, whose app does what CASE says while its answer is being stored: its transfer has ended,
+ * and a thread has appeared that writes. Shows what it sees. LOOP: multi_loops.h.
  *
- * From the environment: TIMEOUT_MS, of the call; OPENS, for an app that opens its sockets itself; NOTIFIED, for one that looks for
- * messages when libcurl notifies it, and at no other time (8.17).
+ * From the environment: TIMEOUT_MS, of the call; OPENS, for an app that opens its sockets itself; NOTIFIED,
+ * for one that looks for messages when libcurl notifies it, and at no other time (8.17).
  */
 #include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"
@@ -134,7 +134,8 @@ static void alone(void)
   say("alone", may);
 }
 
-/* It closes what it does not know, and has a timer of its own under the number then, which nobody sets or closes. */
+/* It closes what it does not know, and has a timer of its own under the number then, which
+ * nobody sets or closes. */
 static void close_timer(void)
 {
   struct itimerspec far = {.it_value = {.tv_sec = 7200}}, is = far;
@@ -172,8 +173,8 @@ static void end_with_handler(void)
   exit(0);
 }
 
-/* More than is kept for a disk that does not keep up. An old libcurl reads much of each in a turn: those that are nearly here
- * are not held back. */
+/* More than is kept for a disk that does not keep up. An old libcurl reads much of each in a turn: those that
+ * are nearly here are not held back. */
 static void many(void)
 {
   enum { MANY = 16, LARGE = 3999900, ENOUGH = 9 };

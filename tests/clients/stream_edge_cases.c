@@ -3,9 +3,9 @@
  * stream_edge_cases easy|multi WHAT URL BODY
  *
  * A POST that says everything that it is given as it is given it, and what the handle tells in the middle and
- * at the end. WHAT it does meanwhile: nothing; `include` (CURLOPT_HEADER), `include-pause`, at the blank line;
- * `pause` at the second piece until
- * the progress callback is called; `abort` at the third; `cookies` (an engine).
+ * at the end. WHAT it does meanwhile: nothing; `include` (CURLOPT_HEADER), `include-pause`, at the blank
+ * line; `pause` at the second piece until the progress callback is called; `abort` at the third; `cookies`
+ * (an engine).
  */
 #include "shim/libcurl/curl_compat.h"
 

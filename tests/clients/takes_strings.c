@@ -2,10 +2,11 @@
 /*
  * takes_strings read|write URL TIMES
  *
- * So many identical POSTs, each by a handle of its own, in an app that takes what its callbacks are given for strings, as many do: no
- * header line and hardly a piece of a body has anything but a NUL behind it in libcurl. With `write` its write and header callbacks put
- * that NUL there themselves. Prints a line for each call: for how many lines, pieces and lines shown to the debug callback there was
- * something else, and what came.
+ * So many identical POSTs, each by a handle of its own, in an app that takes what its callbacks are given for
+ * strings, as many do: no header line and hardly a piece of a body has anything but a NUL behind it in
+ * libcurl. With `write` its write and header callbacks put that NUL there themselves. Prints a line for each
+ * call: for how many lines, pieces and lines shown to the debug callback there was something else, and what
+ * came.
  */
 #include "tests/clients/post.h"
 

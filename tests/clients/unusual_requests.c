@@ -201,7 +201,8 @@ static void paused_part(CURL *handle, struct reader *reader)
   resume_by_progress(handle, reader);
 }
 
-/* No progress callback: only the app's loop ends the pauses, the first one long after libcurl was told of it. */
+/* No progress callback: only the app's loop ends the pauses, the first one long after
+ * libcurl was told of it. */
 static void resume_by_loop(CURL *handle, struct reader *reader)
 {
   reader->pauses = 2;

@@ -3,8 +3,8 @@
  * upstream_keys
  *
  * Prints the headers that a call would have besides its own, by what its provider does with a key that comes
- * again, for inject=auto and for a rule that names the header. It is linked with shim/live/upstream_key.c alone:
- * no provider of config/answers.def refuses one today.
+ * again, for inject=auto and for a rule that names the header. It is linked with shim/live/upstream_key.c
+ * alone: no provider of config/answers.def refuses one today.
  */
 #include "shim/handle/overrides.h"
 #include "shim/live/upstream_key.h"

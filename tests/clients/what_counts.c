@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * what_counts SEED PAIRS|each LOG [FAULT]: pairs of requests, of which the second differs from the first by one
- * change; with `each`, one for each row.
+ * what_counts SEED PAIRS|each LOG [FAULT]: pairs of requests, of which the second differs from the first by
+ * one change; with `each`, one for each row.
  *
  * Both go through a handle of libcurl's and fail to get a socket, so that nothing is sent; what they were
  * named is read from the log, IDEMSHIM_LOG, where `live` tells the id and `bypass` that there is none. Each

@@ -2,9 +2,10 @@
 /*
  * writes_into URL TIMES
  *
- * So many identical POSTs, each by a handle of its own, in an app whose callbacks write into what they are given, once they have
- * kept it: into each piece of the body, and into each header line, as those do that call strtok(). Prints a line for each call,
- * with its content type and the checksum of its header but for the marks of a replay.
+ * So many identical POSTs, each by a handle of its own, in an app whose callbacks write into what they are
+ * given, once they have kept it: into each piece of the body, and into each header line, as those do that
+ * call strtok(). Prints a line for each call, with its content type and the checksum of its header but for
+ * the marks of a replay.
  */
 #include "tests/clients/post.h"
 

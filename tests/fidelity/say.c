@@ -72,7 +72,8 @@ void say_list(FILE *out, const char *title, const struct curl_slist *list)
     say_bytes(out, "  -", list->data, strlen(list->data));
 }
 
-/* libcurl lets a cookie live for 400 days at most in newer versions (8.14 does), from the minute in which it came: two runs beside a full minute differ. */
+/* libcurl lets a cookie live for 400 days at most in newer versions (8.14 does), from the minute in which it
+ * came: two runs beside a full minute differ. */
 static void hide_capped_expiry(char *cookie)
 {
   enum { DAY = 24 * 60 * 60 };

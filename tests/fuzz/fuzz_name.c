@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as a request. It is cut at NUL bytes into query, a header and body. Its name must stay the same from
- * one time to the next; what JSON comes to is fuzz_json's.
+ * Any bytes as a request. It is cut at NUL bytes into query, a header and body. Its name must stay the same
+ * from one time to the next; what JSON comes to is fuzz_json's.
  */
 #include "store/key/content.h"
 #include "store/key/key.h"

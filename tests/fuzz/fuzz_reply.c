@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as what a server of the fleet says, in pieces of any size: what comes of it is whole, and bounded. */
+/* Any bytes as what a server of the fleet says, in pieces of any size: what comes of it
+ * is whole, and bounded. */
 #include "fleet/reply.h"
 
 #include <stdlib.h>

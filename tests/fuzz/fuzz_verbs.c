@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any replies to the steps of an operation and to what the command asks: what comes of them is whole, and within its bounds. */
+/* Any replies to the steps of an operation and to what the command asks: what comes of them is whole,
+ * and within its bounds. */
 #include "fleet/check.h"
 #include "fleet/renew.h"
 
@@ -98,8 +99,8 @@ static void make(struct reply *reply, unsigned depth)
   }
 }
 
-/* In the place of a client: all that a verb is told comes from the input, and nothing when that is over. An error of the server is no
- * reply there. */
+/* In the place of a client: all that a verb is told comes from the input, and nothing when that is over. An
+ * error of the server is no reply there. */
 
 static int answer(struct reply **out)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A port of the loopback for a server that has to be told one: the kernel picks it, below 55536, since a cluster's second port is
- * 10000 above. */
+/* A port of the loopback for a server that has to be told one: the kernel picks it, below 55536, since a
+ * cluster's second port is 10000 above. */
 #ifndef TESTS_HARNESS_FREE_PORT_H
 #define TESTS_HARNESS_FREE_PORT_H
 

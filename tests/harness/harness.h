@@ -64,9 +64,9 @@ struct world {
 
 /*
  * Opens a world. Programs get the test's own environment without proxies and IDEMSHIM_*, with PATH led by the
- * build's programs and clients, and under the shim: IDEMSHIM_STORE, IDEMSHIM_LOG, IDEMSHIM_SYNC=off, IDEMSHIM_CONFIG=none
- * and IDEMSHIM_HOSTS, which names the mock's ports. Plain programs get all of it but LD_PRELOAD, so that
- * `idemshim stats` finds the store.
+ * build's programs and clients, and under the shim: IDEMSHIM_STORE, IDEMSHIM_LOG, IDEMSHIM_SYNC=off,
+ * IDEMSHIM_CONFIG=none and IDEMSHIM_HOSTS, which names the mock's ports. Plain programs get all of it but
+ * LD_PRELOAD, so that `idemshim stats` finds the store.
  */
 void world_open(struct world *w, int flags);
 
@@ -85,8 +85,9 @@ void world_env(struct world *w, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void world_unset(struct world *w, const char *name);
 
-/* Programs have a store from now on that nobody has used. For clients that bring a server of their own: the kernel may
- * give it the port that an earlier client's had, and what that one left in the store is the answer then. */
+/* Programs have a store from now on that nobody has used. For clients that bring a server of their own: the
+ * kernel may give it the port that an earlier client's had, and what that one left in the store is the answer
+ * then. */
 void world_store_anew(struct world *w);
 
 /* "http://127.0.0.1:PORT" and target, or https; printf with room for 16 results that live at the same time.
@@ -126,7 +127,8 @@ struct run run_shim(struct world *w, const char *program, ...) __attribute__((se
 struct run run_plain(struct world *w, const char *program, ...) __attribute__((sentinel));
 struct run run_argv(struct world *w, bool shim, const char *const *argv);
 
-/* Arguments with which any curl does what --json does since 7.82; and the same as words of a shell, before the body. */
+/* Arguments with which any curl does what --json does since 7.82; and the same as words of a
+ * shell, before the body. */
 #define CURL_JSON(body) "-H", "Content-Type: application/json", "-H", "Accept: application/json", "-d", (body)
 #define CURL_JSON_WORDS "-H 'Content-Type: application/json' -H 'Accept: application/json' -d"
 
@@ -134,8 +136,8 @@ struct run run_argv(struct world *w, bool shim, const char *const *argv);
 struct run run_shell(struct world *w, const char *script);
 struct run run_shell_plain(struct world *w, const char *script);
 
-/* `sh -c script` plain, on a terminal of so many columns; its output is all that came to the terminal. Skips the
- * test where no terminal can be made, as on a machine without /dev/pts. */
+/* `sh -c script` plain, on a terminal of so many columns; its output is all that came to the terminal. Skips
+ * the test where no terminal can be made, as on a machine without /dev/pts. */
 struct run run_terminal(struct world *w, int columns, const char *script);
 
 /* The next program, and only that one, reads this from its standard input (otherwise: nothing). */
@@ -145,7 +147,8 @@ void run_input(struct world *w, const void *bytes, size_t len);
 struct run start_shim(struct world *w, const char *program, ...) __attribute__((sentinel));
 struct run start_plain(struct world *w, const char *program, ...) __attribute__((sentinel));
 struct run start_argv(struct world *w, bool shim, const char *const *argv);
-/* LD_PRELOAD=..., with a sanitizer's runtime before the shim: for a program that another one starts, as strace does. */
+/* LD_PRELOAD=..., with a sanitizer's runtime before the shim: for a program that another one
+ * starts, as strace does. */
 const char *world_preload(struct world *w);
 void run_look(struct run *run);
 void run_signal(struct run *run, int signal);
@@ -188,8 +191,8 @@ void mock_open(struct world *w, const char *beginning);
 /* Ends the server; its ports refuse from now on. */
 void mock_stop(struct world *w);
 
-/* Another one, without TLS, on another port. In the old one an answer that its client has left may still be held, and would take
- * a piece that is let go for a later one. */
+/* Another one, without TLS, on another port. In the old one an answer that its client has left may still be
+ * held, and would take a piece that is let go for a later one. */
 void mock_start_anew(struct world *w);
 
 /* Evidence. */
@@ -213,8 +216,9 @@ bool file_contains(const char *path, const char *text);
 /* Removes the header lines that mark a replay from a header dump, in place; returns how many there were. */
 int strip_marks(char *headers);
 
-/* Says "bytes=read" in place where a line of post.h's reply_print() tells of no more than one read of libcurl's, which is longer
- * where the header came alone. libcurl 8.14 ends with that a transfer whose handle is reset in a callback. */
+/* Says "bytes=read" in place where a line of post.h's reply_print() tells of no more than one read of
+ * libcurl's, which is longer where the header came alone. libcurl 8.14 ends with that a transfer whose handle
+ * is reset in a callback. */
 void strip_one_read(char *lines);
 
 /* Each fails the test with what differs; `what` names it in the message. */
@@ -225,8 +229,8 @@ void expect_success(const struct run *run);
 /* True while a process waits for another one's word, as a follower does for its owner. */
 bool run_sleeps_on_a_futex(pid_t pid);
 
-/* Waits for a condition, looking again every few milliseconds; ends the test if it does not come true in half of
- * RUN_DEADLINE_MS. */
+/* Waits for a condition, looking again every few milliseconds; ends the test if it does not come true in
+ * half of RUN_DEADLINE_MS. */
 #define wait_until(condition)                                                                                \
   do {                                                                                                       \
     struct timespec wait_began;                                                                              \

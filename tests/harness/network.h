@@ -14,7 +14,8 @@
 /* A network of its own for this process and for what it starts from now on, with the loopback alone. */
 void network_leave(void);
 
-/* A process in another network, in which nothing is up yet. It does nothing; the caller's to run_release(). */
+/* A process in another network, in which nothing is up yet. It does nothing; the
+ * caller's to run_release(). */
 struct run network_begin(struct world *w);
 
 /* The script that connects them; skips the test where `ip`, `nft` or the kernel has no such thing. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model. A key is a register that is written once in each of its windows: a window ends where its answer is removed or expires. Who
- * asks gets the answer of the window or sends; at most one sends at a time; who dies in it leaves a doubt, which the next one is told.
+ * The model. A key is a register that is written once in each of its windows: a window ends where its answer
+ * is removed or expires. Who asks gets the answer of the window or sends; at most one sends at a time; who
+ * dies in it leaves a doubt, which the next one is told.
  */
 #include "tests/histories/history.h"
 
@@ -78,7 +79,8 @@ static const char *say(const char *what, int a, int b)
   return wrong;
 }
 
-/* Where the value was known to be in the store: it was told, or given; the earliest, with where it began to be stored. */
+/* Where the value was known to be in the store: it was told, or given; the earliest, with where
+ * it began to be stored. */
 static int known_at(int key, int value)
 {
   for (int i = 0; i < count(); i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What some processes did with a store, as a list of events in the order in which they were noted: that before a step is noted before
- * it, and that behind it afterwards, so that what stands later began later. Whoever checks it knows nothing of the store.
+ * What some processes did with a store, as a list of events in the order in which they were noted: that
+ * before a step is noted before it, and that behind it afterwards, so that what stands later began later.
+ * Whoever checks it knows nothing of the store.
  *
  *     note(history, (struct event){.kind = INVOKED, .process = 3, .call = 7, .key = 1});
  *     const char *wrong = history_check(history);     // NULL: no promise is broken

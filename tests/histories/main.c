@@ -2,9 +2,10 @@
 /*
  * histories DIR SEED COUNT [FAULT]
  *
- * COUNT times: some processes ask for two keys of a store, send, fail, store, expire and remove, and are killed at random; what they did is
- * checked against a model (check.c). The store itself is the real one, in DIR. With FAULT one of the faults below is planted between the
- * store and those who use it, and the model must find it: exits 0 when it did.
+ * COUNT times: some processes ask for two keys of a store, send, fail, store, expire and remove, and are
+ * killed at random; what they did is checked against a model (check.c). The store itself is the real one, in
+ * DIR. With FAULT one of the faults below is planted between the store and those who use it, and the model
+ * must find it: exits 0 when it did.
  */
 #include "store/base/clock.h"
 #include "store/store.h"

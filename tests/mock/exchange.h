@@ -26,8 +26,8 @@ struct exchange {
 struct exchange *exchange_new(const char *target);
 void exchange_free(struct exchange *exchange);
 
-/* The header is here: takes the default script and enters it in the ledger. `fresh` is the connection's mark that it has carried no API
- * request yet. */
+/* The header is here: takes the default script and enters it in the ledger. `fresh` is the connection's mark
+ * that it has carried no API request yet. */
 void exchange_arrived(struct exchange *exchange, struct MHD_Connection *connection, const char *method,
                       bool *fresh);
 

@@ -21,8 +21,8 @@ bool pause_hold(void);
 void pause_release(uint64_t count);
 
 /*
- * Waits until a gate is opened: one whose name begins with a text that pause_open() was given, before or since. False:
- * the server is stopping.
+ * Waits until a gate is opened: one whose name begins with a text that pause_open() was given, before or
+ * since. False: the server is stopping.
  */
 bool pause_gate(const char *name);
 void pause_open(const char *beginning);

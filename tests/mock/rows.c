@@ -12,8 +12,8 @@
 #define DONE              "data: [DONE]\n\n"
 #define FAILS             6
 
-/* Streams: pieces of the wire are parted by a form feed; a frame is "event-type payload". A failure that begins with
- * `stream:` is one. */
+/* Streams: pieces of the wire are parted by a form feed; a frame is "event-type payload". A failure that
+ * begins with `stream:` is one. */
 static const struct shape_row {
   const char *name, *stream_type, *whole, *stream, *fail[FAILS];
 } rows[] = {
@@ -248,8 +248,8 @@ static const struct shape_row {
       "stream:{\"response\":\"hi $N\",\"done\":false}\n\f{\"error\":\"llama runner process has "
       "terminated\"}\n",
       "stream:{\"response\":\"hi $N\",\"done\":false}\n\f{\"response\":"}},
-    /* What gateways and servers of one's own make of it: a stream under the type of a document, ends and failures in other
-     * words. */
+    /* What gateways and servers of one's own make of it: a stream under the type of a document, ends and
+     * failures in other words. */
     {"gateway",
      "application/json",
      "{\"choices\":[{\"message\":{\"content\":\"hi $N\"}}],\"error\":{},\"code\":\"0\",\"message\":\"ok\"}",

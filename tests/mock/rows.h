@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rows: what the rows of config/answers.def look like on the wire: of each shape a whole answer, a whole stream, and
- * ways to fail within a 200. Shapes that several providers share stand here once.
+ * rows: what the rows of config/answers.def look like on the wire: of each shape a whole answer, a whole
+ * stream, and ways to fail within a 200. Shapes that several providers share stand here once.
  *
  *     struct answer *answer = rows_answer("openai-chat", "fail2", serial);     // NULL: there is none
  */

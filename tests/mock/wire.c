@@ -109,7 +109,8 @@ static bool send_all(int socket, const char *bytes, size_t len)
   return true;
 }
 
-/* How many bytes lie in the socket at the other end, which is on this machine; 0 where the kernel does not say. */
+/* How many bytes lie in the socket at the other end, which is on this machine; 0 where
+ * the kernel does not say. */
 static unsigned unread(int socket_of_ours)
 {
   struct sockaddr_in own = {0}, other = {0};

@@ -5,8 +5,8 @@
  * A test of what a client sees needs headers, status lines and framing that no HTTP library writes. The text
  * is posted to /_mock/wire/NAME; every request whose path ends in /wire/NAME gets it, and the connection is
  * closed behind it. A byte 1 in the text is not sent: what comes after it comes 30 ms after the client has
- * read what came before. A byte 2 parts the responses to the first request, to the second, and so on; the last
- * one stays. With ?exact=1 the text has no such marks.
+ * read what came before. A byte 2 parts the responses to the first request, to the second, and so on; the
+ * last one stays. With ?exact=1 the text has no such marks.
  *
  * Over TLS the text is taken apart and goes out through the HTTP library, with its framing.
  */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tables fill DIR FROM COUNT: puts answers of 2 KB into the store in DIR, each to a request of its own, with the numbers FROM to
- * COUNT - 1.
+ * tables fill DIR FROM COUNT: puts answers of 2 KB into the store in DIR, each to a request of its own, with
+ * the numbers FROM to COUNT - 1.
  *
- * tables time DIR COUNT ROUNDS: prints what a store with those takes, as NAME<tab>microseconds, each the median of the rounds: to open it; the
- * first call of a process that is sent and stored, with nothing for the sending; a later one; and a hit of any of them.
+ * tables time DIR COUNT ROUNDS: prints what a store with those takes, as NAME<tab>microseconds, each the
+ * median of the rounds: to open it; the first call of a process that is sent and stored, with nothing for the
+ * sending; a later one; and a hit of any of them.
  *
- * tables look DIR ROUNDS: prints what it takes to find an answer's record by our own walk of the pages and by mdb_get(), and
- * to check the way to one before a write, as NAME<tab>nanoseconds; the keys are random.
+ * tables look DIR ROUNDS: prints what it takes to find an answer's record by our own walk of the pages and by
+ * mdb_get(), and to check the way to one before a write, as NAME<tab>nanoseconds; the keys are random.
  *
  * scripts/bench-store fills a store with the first, and measures what is left from outside.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * failing_add.so: a libcurl whose curl_multi_add_handle() fails, as one without memory does, for the time that
- * FAIL_ADD says: 1 is the first. Preload it behind the shim, with IDEMSHIM_HOOK_DL=off; all else is the real
- * one's, which it is linked with. And it has an option that no libcurl has yet: 345.
+ * failing_add.so: a libcurl whose curl_multi_add_handle() fails, as one without memory does, for the time
+ * that FAIL_ADD says: 1 is the first. Preload it behind the shim, with IDEMSHIM_HOOK_DL=off; all else is the
+ * real one's, which it is linked with. And it has an option that no libcurl has yet: 345.
  */
 #include "shim/libcurl/curl_compat.h"
 

@@ -2,13 +2,14 @@
 /*
  * faults: makes one call of ours into libc fail. To be preloaded behind libidemshim.so.
  *
- *     FAULT="enospc 17"    the 17th call that can fail so does, with ENOSPC; "enospc 17+": it and all that follow
- *     FAULT="enospc 0"     none does: how many there are
- *     FAULT_REPORT=FILE    gets a line when the program ends: "calls 123 descriptors 7 struck 1 pwrite liblmdb.so.0+0x1234"
- *     FAULT_STORE=DIR      what `gone` and `replaced` take away
+ *     FAULT="enospc 17"  the 17th call that can fail so does, with ENOSPC; "enospc 17+": it and all that follow
+ *     FAULT="enospc 0"   none does: how many there are
+ *     FAULT_REPORT=FILE  gets a line when the program ends: "calls 123 descriptors 7 struck 1 pwrite liblmdb.so.0+0x1234"
+ *     FAULT_STORE=DIR    what `gone` and `replaced` take away
  *
- * Calls are those of libidemshim.so, the store's object, the fleet's, and liblmdb alone: the slots through which these call libc are set to
- * the functions below, and those of the program and of libcurl are not. What is opened late is seen by the slots of dlvsym() and dlopen().
+ * Calls are those of libidemshim.so, the store's object, the fleet's, and liblmdb alone: the slots through
+ * which these call libc are set to the functions below, and those of the program and of libcurl are not. What
+ * is opened late is seen by the slots of dlvsym() and dlopen().
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -347,7 +348,8 @@ static void *ours_dlopen(const char *file, int flags)
   return object;
 }
 
-/* The front asks for libc's own dlopen() by version (shim/libcurl/dl.c), which no exported one stands in front of. */
+/* The front asks for libc's own dlopen() by version (shim/libcurl/dl.c), which no exported
+ * one stands in front of. */
 static void *ours_dlvsym(void *handle, const char *name, const char *version)
 {
   void *found = dlvsym(handle, name, version);

@@ -87,7 +87,8 @@ void call_prepare(struct call *call, CURL *handle)
     curl_easy_setopt(handle, CURLOPT_COOKIEFILE, "");
   if (getenv("CURL_CA_BUNDLE")) {
     curl_easy_setopt(handle, CURLOPT_CAINFO, getenv("CURL_CA_BUNDLE"));
-    /* Debian's GnuTLS flavour reads the system's directory for half a second beside it, more with a sanitizer. */
+    /* Debian's GnuTLS flavour reads the system's directory for half a second beside it,
+     * more with a sanitizer. */
     curl_easy_setopt(handle, CURLOPT_CAPATH, (char *)NULL);
   }
   set_body(call, handle);

@@ -338,7 +338,8 @@ static bool act(struct call *call, enum point at)
 
 /* Callbacks. */
 
-/* Once, however often it is called in a row. A body that is sent again, as after a redirect, is not read again with us. */
+/* Once, however often it is called in a row. A body that is sent again, as after a redirect, is
+ * not read again with us. */
 static void note(struct call *call, char what)
 {
   size_t len = strlen(call->sequence);

@@ -44,15 +44,16 @@ extern __thread struct lane *lane;
 void say(const struct lane *of, unsigned handle, const char *mark, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* curl_easy_init() spins on a lock of libcurl's, which a fork in another thread leaves taken in the child for good: the two never
- * meet here. */
+/* curl_easy_init() spins on a lock of libcurl's, which a fork in another thread leaves taken in the child for
+ * good: the two never meet here. */
 CURL *handle_new(void);
 pid_t fork_between(void);
 
 /* From the command line. */
 void calls_begin(const char *url, const char *tag, const char *salt);
 
-/* Sets the options. The call is never freed: libcurl may call its callbacks as long as there is the handle. */
+/* Sets the options. The call is never freed: libcurl may call its callbacks as long
+ * as there is the handle. */
 struct call *call_prepare(struct lane *of, const struct call_spec *spec, CURL *handle);
 
 void call_open_gate(const struct call *call);

@@ -25,8 +25,8 @@ static pthread_cond_t settled = PTHREAD_COND_INITIALIZER;
 static unsigned settled_count;
 
 #ifdef __SANITIZE_THREAD__
-/* A thread that is cancelled is at its end for the sanitizer before the destructors of its keys have run: it does not see the
- * locks that they take. */
+/* A thread that is cancelled is at its end for the sanitizer before the destructors of its keys have run: it
+ * does not see the locks that they take. */
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
@@ -60,7 +60,8 @@ static CURL *handle_of(struct lane *l, unsigned n)
   return l->handles[n];
 }
 
-/* libcurl knows which of its functions it is in only for a handle that has not been in curl_easy_perform() before. */
+/* libcurl knows which of its functions it is in only for a handle that has not been in
+ * curl_easy_perform() before. */
 static void renew(struct lane *l, unsigned n)
 {
   curl_easy_cleanup(l->handles[n]);
@@ -352,7 +353,8 @@ static void run_step(struct lane *l, const struct step *step)
     pick_up(l, step);
 }
 
-/* A thread that ends in a callback leaves the marks of its frames on the stack, where the destructors of its keys run. */
+/* A thread that ends in a callback leaves the marks of its frames on the stack, where the
+ * destructors of its keys run. */
 static __attribute__((noinline, no_sanitize_address)) void forget_frames(void *unused)
 {
 #ifdef __SANITIZE_ADDRESS__

@@ -3,21 +3,21 @@
  * schedules --steps SEED
  * schedules URL TAG SALT        with the steps on standard input
  *
- * A program that does to libcurl what programs do to it, all at once: threads, forks, signals, exceptions, jumps,
- * cancellations, descriptors that are closed, handles that are reset, copied, cleaned up and removed in the middle, multis,
- * calls inside callbacks, and every way to end. The steps of a seed are text, one a line, so that a driver can leave lines
- * out. What happens must be decided by the steps alone: wherever a call is acted upon, the mock holds the rest of its
- * answer (gate=) until that is done.
+ * A program that does to libcurl what programs do to it, all at once: threads, forks, signals, exceptions,
+ * jumps, cancellations, descriptors that are closed, handles that are reset, copied, cleaned up and removed
+ * in the middle, multis, calls inside callbacks, and every way to end. The steps of a seed are text, one a
+ * line, so that a driver can leave lines out. What happens must be decided by the steps alone: wherever a
+ * call is acted upon, the mock holds the rest of its answer (gate=) until that is done.
  *
  *     LANE OPERATION ARGUMENT CALL...          CALL is HANDLE:KIND:NUMBER:ACT:POINT
  *     0 easy - 1:stream:12:jump:write          performs it; its write callback jumps out
  *     1 multi epoll.drop 0:held:13:none:- 2:whole:3:pause:write
  *     0 end quick
  *
- * A lane is a thread with handles of its own, 0 to 3, and a multi. Calls of one number are the same call: its body has TAG
- * and the number, and what is held or given up on purpose also SALT, so that two runs with one TAG and two SALTs meet each
- * other's answers only where a replay is to be seen. Each line of the output begins with the lane and the handle; of these
- * two together the order is the order of things.
+ * A lane is a thread with handles of its own, 0 to 3, and a multi. Calls of one number are the same call: its
+ * body has TAG and the number, and what is held or given up on purpose also SALT, so that two runs with one
+ * TAG and two SALTs meet each other's answers only where a replay is to be seen. Each line of the output
+ * begins with the lane and the handle; of these two together the order is the order of things.
  */
 #ifndef SCHEDULE_H
 #define SCHEDULE_H

@@ -35,8 +35,8 @@ static bool chance(unsigned one_in)
     all[pick(sizeof all / sizeof *all)];                                                                     \
   })
 
-/* Numbers below SHARED are calls that more than one lane makes, each of one kind. Nobody stops a stream of them: who follows it ends
- * as its owner does, once a part has been given out (docs/design.md). */
+/* Numbers below SHARED are calls that more than one lane makes, each of one kind. Nobody stops a stream of
+ * them: who follows it ends as its owner does, once a part has been given out (docs/design.md). */
 enum { SHARED = 4 };
 static const enum kind shared_kinds[SHARED] = {KIND_whole, KIND_stream, KIND_close, KIND_fail};
 
@@ -80,7 +80,8 @@ static enum point point_of(const struct call_spec *call)
   return (enum point)ONE_OF(AT_read, AT_header, AT_header, AT_write, AT_write, AT_write);
 }
 
-/* A callback that never returns makes of its handle what nobody can use; a big answer comes in pieces of any size. */
+/* A callback that never returns makes of its handle what nobody can use; a big answer comes
+ * in pieces of any size. */
 static struct call_spec any_call(bool multi, bool may_leave, unsigned handle)
 {
   struct call_spec call = {.handle = handle};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The clock of a machine that is IDEM_CLOCK_SHIFT_S seconds off, for a program that is preloaded with this. */
+/* The clock of a machine that is IDEM_CLOCK_SHIFT_S seconds off, for a program that
+ * is preloaded with this. */
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disk that takes SLOW_DISK_US longer for each flush: fdatasync, fsync, msync, and a write through a descriptor that was opened
- * with O_DSYNC. To be preloaded. With SLOW_DISK_COUNT=FILE each flush adds a byte to that file, so that whoever looks can count.
+ * A disk that takes SLOW_DISK_US longer for each flush: fdatasync, fsync, msync, and a write through a
+ * descriptor that was opened with O_DSYNC. To be preloaded. With SLOW_DISK_COUNT=FILE each flush adds a byte
+ * to that file, so that whoever looks can count.
  */
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A library whose loading never ends: the loader's lock is taken until the program has ended. It says so first, to the
- * descriptor LOADING. */
+/* A library whose loading never ends: the loader's lock is taken until the program has ended. It says so
+ * first, to the descriptor LOADING. */
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -14,7 +14,8 @@ struct load {
   int64_t expires_us;
 };
 
-/* One call from its beginning to its end, whose answer is JSON; the verdict, or below 0. `anew`: whatever is stored. */
+/* One call from its beginning to its end, whose answer is JSON; the verdict, or below 0.
+ * `anew`: whatever is stored. */
 int load_call(struct load *load, const char *body, struct idem_span answer, bool anew,
               struct idem_error *error);
 

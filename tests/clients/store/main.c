@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store-load DIR WHAT [N [SECONDS]]: fills a store and works on it, for what is measured of large ones and for the tests of them.
+ * store-load DIR WHAT [N [SECONDS]]: fills a store and works on it, for what is measured of large ones and
+ * for the tests of them.
  *
  *   fill      N answers of about 200 bytes each, past their time SECONDS from now (0: they are past it)
- *   hits      for SECONDS: one call answered from the store again and again; prints how many, and the longest in µs
- *   callers   for SECONDS: N threads at once, each with one call after the other, all of them new; prints how many were made
+ *   hits      for SECONDS: one call answered from the store again and again; prints how many, and the longest
+ *             in µs
+ *   callers   for SECONDS: N threads at once, each with one call after the other, all of them new; prints how
+ *             many were made
  *   commits   N calls with an answer of about 200 bytes; prints the median and the longest in µs
  *   replaced  the same ten calls, N times in all, each sent and stored anew; nothing is printed
  *   pinned    takes a snapshot, says so with a line, and holds it until it is killed
- *   collision prints two texts of COLLISION_TEXT bytes, one behind the other, of which XXH3 makes one name in this store
- *   mix       fills the store, then N MiB of answers of all sizes, of long ones and of all sizes again, by THREADS (SECONDS); see mix.c
+ *   collision prints two texts of COLLISION_TEXT bytes, one behind the other, of which XXH3 makes one name in
+ *             this store
+ *   mix       fills the store, then N MiB of answers of all sizes, of long ones and of all sizes again, by
+ *             THREADS (SECONDS); see mix.c
  *
- * fill writes records and indexes itself, in transactions of many, as no app does: a million takes half a minute. SYNC is off
- * but for IDEMSHIM_SYNC=on. STORE_LOAD_MIB is the store's size, and STORE_LOAD_PATIENCE_MS what a write waits for another's.
+ * fill writes records and indexes itself, in transactions of many, as no app does: a million takes half a
+ * minute. SYNC is off but for IDEMSHIM_SYNC=on. STORE_LOAD_MIB is the store's size, and
+ * STORE_LOAD_PATIENCE_MS what a write waits for another's.
  */
 #include "tests/clients/store/load.h"
 

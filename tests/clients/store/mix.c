@@ -2,13 +2,14 @@
 /*
  * What a store does that is full: answers of all sizes come in, and others go.
  *
- * It is filled by the usual mix (80 % of 1 to 7 KB, 15 % of 20 to 60 KB, 5 % of 200 to 800 KB), and then so many MiB come in three
- * times: of that mix, of answers of 1 to 16 MB (at most a fifth of the store), and of the mix again. Of each a line is printed:
+ * It is filled by the usual mix (80 % of 1 to 7 KB, 15 % of 20 to 60 KB, 5 % of 200 to 800 KB), and then so
+ * many MiB come in three times: of that mix, of answers of 1 to 16 MB (at most a fifth of the store), and of
+ * the mix again. Of each a line is printed:
  *
  *     mix stored 7200 failed 0 mib 256.0 evicted 1.004 gaps 0 used 0.981 file 1.060 longest_us 6100
  *
- * evicted: bytes that went for each that came. gaps: answers that went before older ones. used: the least of the size that was in
- * use. file: data.mdb, in sizes. What fails is told once.
+ * evicted: bytes that went for each that came. gaps: answers that went before older ones. used: the least of
+ * the size that was in use. file: data.mdb, in sizes. What fails is told once.
  */
 #include "tests/clients/store/load.h"
 

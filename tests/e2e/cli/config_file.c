@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration files as programs and the command meet them; tests/unit/config/conf_file.c has their grammar. */
+/* The configuration files as programs and the command meet them;
+ * tests/unit/config/conf_file.c has their grammar. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>

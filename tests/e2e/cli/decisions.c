@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* idemshim explain and stats: why a call was not stored, why it was left alone, and what would make two calls one. */
+/* idemshim explain and stats: why a call was not stored, why it was left alone, and what
+ * would make two calls one. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>

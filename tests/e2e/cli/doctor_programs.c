@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* idemshim doctor: what it says of runtimes, servers and libraries. They are made here, with the names and in the places
- * that real ones have; the doctor reads files and runs nothing. */
+/* idemshim doctor: what it says of runtimes, servers and libraries. They are made here, with the names and in
+ * the places that real ones have; the doctor reads files and runs nothing. */
 #include "tests/e2e/cli/doctor.h"
 #include "tests/harness/suite.h"
 

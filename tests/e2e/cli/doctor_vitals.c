@@ -11,8 +11,8 @@
 
 TestSuite(cli_doctor_vitals, .init = open_world, .fini = close_world);
 
-/* caller URL N [M]: makes N calls, says its process number and stays. With M, a child does that after M calls of its own.
- * It has written zeros over its environment, as daemons do. */
+/* caller URL N [M]: makes N calls, says its process number and stays. With M, a child does that after M calls
+ * of its own. It has written zeros over its environment, as daemons do. */
 static const char caller[] =
     "#include <curl/curl.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
     "#include <sys/prctl.h>\n#include <unistd.h>\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Each command that the README, the manual pages and the page of services show is run as it stands there, and each rule of
- * theirs is read. */
+/* Each command that the README, the manual pages and the page of services show is run as it stands there, and
+ * each rule of theirs is read. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -15,8 +15,8 @@ static void put_program(const char *name, const char *text)
   cr_assert_eq(chmod(path, 0700), 0);
 }
 
-/* The programs and files that the examples have. A process that has used libcurl stands for each that pidof is asked for, and
- * there is one user alone. */
+/* The programs and files that the examples have. A process that has used libcurl stands for each that pidof
+ * is asked for, and there is one user alone. */
 static void set_up(void)
 {
   open_world();
@@ -38,7 +38,8 @@ static void set_up(void)
 
 TestSuite(documented, .init = set_up, .fini = close_world);
 
-/* What an example exits with that does not exit with 0, and what is not run here: it is told by its beginning. */
+/* What an example exits with that does not exit with 0, and what is not run here: it is
+ * told by its beginning. */
 static const struct {
   const char *begins;
   int status; /* -1: another test runs it, or it is no command */
@@ -113,7 +114,8 @@ static void run_line(const char *document, char *line)
   run_release(&r);
 }
 
-/* Runs what stands between `begin` and `end`, line by line; one that ends in a bar goes on. How many blocks there are. */
+/* Runs what stands between `begin` and `end`, line by line; one that ends in a bar goes on. How
+ * many blocks there are. */
 static int run_blocks(const char *document, const char *begin, const char *end)
 {
   char *text = file_read(document, &(size_t){0}), *rest = text, *line, whole[1000] = "";
@@ -143,7 +145,8 @@ static int run_blocks(const char *document, const char *begin, const char *end)
   return blocks;
 }
 
-/* What stands within a sentence, behind `macro` on a line of its own; `before` and `after` make a command of it. How many there are. */
+/* What stands within a sentence, behind `macro` on a line of its own; `before` and `after` make a command of
+ * it. How many there are. */
 static int run_words(const char *document, const char *macro, const char *before, const char *after)
 {
   char *text = file_read(document, &(size_t){0}), *rest = text, *line, whole[1000];

@@ -54,8 +54,8 @@ Test(cli_installed, a_destination_may_have_blanks_and_uninstall_leaves_nothing)
   run_release(&folders);
 }
 
-/* By its name alone where the loader looks, which is where `make install` of root puts it, and by a path that the loader fills in
- * for each machine, in single quotes. */
+/* By its name alone where the loader looks, which is where `make install` of root puts it, and by a path that
+ * the loader fills in for each machine, in single quotes. */
 Test(cli_installed, the_loader_finds_the_library_by_name_and_the_library_its_folder)
 {
   static const char *const preloads[] = {

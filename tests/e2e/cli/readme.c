@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the README shows and counts, beside its commands (documented.c): the demos, and a batch that is killed. */
+/* What the README shows and counts, beside its commands (documented.c): the demos, and a
+ * batch that is killed. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -20,7 +21,8 @@ static void set_up(void)
 
 TestSuite(readme, .init = set_up, .fini = close_world, .timeout = 300);
 
-/* What is another each time becomes a #: a word with a digit and a point in it (a time, an address), an id; and a date goes. */
+/* What is another each time becomes a #: a word with a digit and a point in it (a time, an address),
+ * an id; and a date goes. */
 static void mask(char *text)
 {
   char *out = text;
@@ -117,8 +119,9 @@ static struct run start_batch(const char *guard)
                      NULL);
 }
 
-/* It is killed each time when a held prompt has arrived, and started again until it is done. How many calls that were; under
- * guard=on without those of a program that is killed in the moment before it has a guard, which are in doubt. */
+/* It is killed each time when a held prompt has arrived, and started again until it is done. How many calls
+ * that were; under guard=on without those of a program that is killed in the moment before it has a guard,
+ * which are in doubt. */
 static long calls_of_a_night(const char *guard)
 {
   bool guarded = strcmp(guard, "on") == 0;

@@ -8,7 +8,8 @@
 
 TestSuite(setup, .init = open_bare_world, .fini = close_world);
 
-/* Programs in front of the real ones. No package is installed, and apt-get writes down what it was asked for. */
+/* Programs in front of the real ones. No package is installed, and apt-get writes down
+ * what it was asked for. */
 static void put(const char *name, const char *text)
 {
   mkdir(world_path(&w, "bin"), 0700);

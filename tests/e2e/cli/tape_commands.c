@@ -293,7 +293,8 @@ Test(cli_tape, each_command_that_opens_a_tape_takes_its_key_by_either_option)
                                           {"--key-file right --tape-key-file wrong", "[23]"},
                                           {"", "[23]"}};
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-      /* What `check` opens is the tape of a replay, which has a variable for its place and none of ours for its key. */
+      /* What `check` opens is the tape of a replay, which has a variable for its place and
+       * none of ours for its key. */
       bool check = strncmp(commands[i], "check", 5) == 0;
       if (check && strncmp(keys[k][0], "--key-file right", 16) == 0)
         continue;
@@ -600,7 +601,8 @@ Test(cli_tape, a_report_has_every_call_in_its_picture_and_in_its_list)
   free(html);
 }
 
-/* Two events that say "joined by " and "the report", in gzip, under each header that says no more than that. */
+/* Two events that say "joined by " and "the report", in gzip, under each header that
+ * says no more than that. */
 Test(cli_tape, a_report_reads_an_answer_in_a_coding_as_the_judge_does)
 {
   static const char body[] =

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A tape in the formats of others: what is written holds to their schemas, and what they have saved is replayed. */
+/* A tape in the formats of others: what is written holds to their schemas, and what they
+ * have saved is replayed. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -152,7 +153,8 @@ Test(cli_tape_formats, a_har_of_ours_comes_back_as_the_same_run)
   run_release(&diff);
 }
 
-/* Of a browser: HTTP/2, its own headers, a stream whose events alone were kept; and of a host that no rule wants. */
+/* Of a browser: HTTP/2, its own headers, a stream whose events alone were kept; and of a
+ * host that no rule wants. */
 static const char *browser_har(const char *url)
 {
   static const char format[] =

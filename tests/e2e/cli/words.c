@@ -16,7 +16,8 @@ static void open_words(void)
 
 TestSuite(cli_words, .init = open_words, .fini = close_world);
 
-/* "1 answers", "1 expired answers", "1 output tokens"; "21 answers" and "0.1 answers" are none, and neither is a column of numbers. */
+/* "1 answers", "1 expired answers", "1 output tokens"; "21 answers" and "0.1 answers" are none, and neither
+ * is a column of numbers. */
 static void expect_words(const struct run *r)
 {
   static const char wrong[] =

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One machine is cut off from a server that goes on with the others, and comes back: what each has done alone, and what it has missed. */
+/* One machine is cut off from a server that goes on with the others, and comes back: what each has done
+ * alone, and what it has missed. */
 #include "tests/e2e/fleet/fleet.h"
 
 #include <criterion/criterion.h>
@@ -39,7 +40,8 @@ static void open_ways(void)
 
 TestSuite(fleet_apart, .init = open_ways, .fini = close_fleet, .timeout = 180);
 
-/* It is not asked for a second after it was away, and then whoever comes finds out. Upstream counts none of these. */
+/* It is not asked for a second after it was away, and then whoever comes finds out. Upstream
+ * counts none of these. */
 static void come_back(const char *machine)
 {
   join_fleet(machine);
@@ -59,7 +61,8 @@ static void begin_both(void)
   mock_reset(&w);
 }
 
-/* Both pay, under one key; the fleet has what was stored there first, and so has the one that was cut off once it is back. */
+/* Both pay, under one key; the fleet has what was stored there first, and so has the one that was
+ * cut off once it is back. */
 Test(fleet_apart, what_both_have_paid_for_is_the_answer_that_the_fleet_has)
 {
   begin_both();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One process gets many answers from the fleet, one right after the other: their near copies are written several at a time, and some may be
- * in the queue of the store when it ends. Nobody can tell that from how the machine goes on. */
+/* One process gets many answers from the fleet, one right after the other: their near copies are written
+ * several at a time, and some may be in the queue of the store when it ends. Nobody can tell that from how
+ * the machine goes on. */
 #include "tests/e2e/fleet/fleet.h"
 
 #include <criterion/criterion.h>
@@ -187,7 +188,8 @@ Test(fleet_bursts, nor_is_what_was_removed_on_another_machine)
   expect_what_is_removed_there_to_be_given_to_nobody("A");
 }
 
-/* How often the server was written to, each time for one round trip: by a process that makes the calls on this machine. */
+/* How often the server was written to, each time for one round trip: by a process that makes the
+ * calls on this machine. */
 static int round_trips_of(const char *machine)
 {
   on_machine(machine);
@@ -204,8 +206,8 @@ static int round_trips_of(const char *machine)
   return count;
 }
 
-/* A claim, whether it may be sent, and the answer. What else there is belongs to the process, and not to a call: its first connection,
- * who the fleet is, the script, and what was removed. */
+/* A claim, whether it may be sent, and the answer. What else there is belongs to the process, and not to a
+ * call: its first connection, who the fleet is, the script, and what was removed. */
 Test(fleet_bursts, a_call_has_three_round_trips_and_a_hit_one)
 {
   enum { OF_THE_PROCESS = 20 };
@@ -220,7 +222,8 @@ Test(fleet_bursts, a_call_has_three_round_trips_and_a_hit_one)
   cr_expect(hits >= CALLS && hits < CALLS + OF_THE_PROCESS, "%d for %d hits", hits, CALLS);
 }
 
-/* Where too few are left for libcurl the store is not opened; with one more than that all of it goes on as ever. */
+/* Where too few are left for libcurl the store is not opened; with one more than that all
+ * of it goes on as ever. */
 Test(fleet_bursts, few_descriptors_make_nothing_wrong)
 {
   static const int limits[] = {12, 24, 30, 32, 34, 35, 36, 38, 40, 48, 64};

@@ -82,7 +82,8 @@ static struct run fake_server(const char *with_connection, int *port)
   return run;
 }
 
-/* It has never been the fleet of this machine: the first call finds that out, for those that come within ten seconds too. */
+/* It has never been the fleet of this machine: the first call finds that out, for those that come
+ * within ten seconds too. */
 static void goes_out_in_spite_of(const char *with_connection)
 {
   int port;

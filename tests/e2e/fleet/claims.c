@@ -32,7 +32,8 @@ Test(fleet_claims, what_one_machine_has_the_other_gets)
   run_release(&b);
 }
 
-/* A process that does not run while its time for the server passes: each of its connections is begun 1.5 s after it wanted to. */
+/* A process that does not run while its time for the server passes: each of its connections is begun 1.5
+ * s after it wanted to. */
 static struct run starved_post(const char *what)
 {
   return run_plain(&w, "strace", "-f", "-o", "/dev/null", "-e", "trace=connect", "-e",
@@ -120,7 +121,8 @@ Test(fleet_claims, one_silence_of_the_server_is_no_reason_to_go_without_it)
 
 enum { PROCESSES = 50 };
 
-/* A second run asks the server for nothing but what was removed, and before that is due for nothing at all. */
+/* A second run asks the server for nothing but what was removed, and before that is
+ * due for nothing at all. */
 Test(fleet_claims, fifty_processes_on_each_of_two_machines_make_one_call)
 {
   static struct run runs[2 * PROCESSES];
@@ -357,7 +359,8 @@ Test(fleet_claims, a_machine_that_only_reads_claims_and_stores_nothing)
   run_release(&again);
 }
 
-/* The server refuses the answer, and could be told that the claim is over a moment later: the disk takes that long. */
+/* The server refuses the answer, and could be told that the claim is over a moment later: the
+ * disk takes that long. */
 Test(fleet_claims, what_a_machine_has_and_could_not_tell_is_not_free_for_the_next)
 {
   need_strace();

@@ -2,7 +2,7 @@
 /*
  * A redis-server in the world, and machines: each is a store directory of its own.
  *
- *     TestSuite(fleet_x, .init = open_fleet, .fini = close_fleet);       // skips where there is no redis-server
+ *     TestSuite(fleet_x, .init = open_fleet, .fini = close_fleet);    // skips where there is no redis-server
  *
  *     struct run a = (on_machine("A"), run_shim(&w, ...));
  *     cr_expect_str_eq(redis("PING"), "PONG\n");
@@ -27,8 +27,9 @@ void fleet_start(void);
 /* Whose programs run from now on: their store and their log. */
 void on_machine(const char *name);
 
-/* A machine that is not beside the server: how it reaches it (a URL without attributes), and where upstream is for it and in which
- * process's network its programs run, if these are not the test's own. Names and texts stay the caller's. */
+/* A machine that is not beside the server: how it reaches it (a URL without attributes), and where upstream
+ * is for it and in which process's network its programs run, if these are not the test's own. Names and texts
+ * stay the caller's. */
 struct fleet_place {
   const char *machine, *server, *upstream;
   pid_t network;
@@ -53,10 +54,12 @@ struct run fleet_post_begin(const char *body, const char *script);
 struct run fleet_post_on(const char *machine, const char *body, const char *script);
 void fleet_post_and_forget(const char *machine, const char *body);
 
-/* A asks and B asks while they cannot know of each other: both send, under one key, and have different answers. */
+/* A asks and B asks while they cannot know of each other: both send, under one key, and
+ * have different answers. */
 void fleet_both_pay(const char *body, struct run *a, struct run *b);
 
-/* `idemshim WORDS` on a machine, with what it is expected to exit with; and `idemshim rm` of what it has stored last. */
+/* `idemshim WORDS` on a machine, with what it is expected to exit with; and `idemshim rm` of
+ * what it has stored last. */
 struct run fleet_command(const char *machine, int status, const char *words);
 void fleet_remove_last_of(const char *machine);
 
@@ -70,8 +73,8 @@ void fleet_meet(void);
 /* A call goes out and is answered, and says why it was on its own; the next ones do not say it again. */
 void fleet_expect_one_line(const char *why);
 
-/* What a program has closed (`how`: as closes_descriptors takes it) is made anew, on two machines, and what it has put in its place
- * is its own. */
+/* What a program has closed (`how`: as closes_descriptors takes it) is made anew, on two machines, and what
+ * it has put in its place is its own. */
 void fleet_outlives_closed_descriptors(const char *how);
 
 #endif

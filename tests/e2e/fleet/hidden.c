@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is not told to anybody, rights that are enough, a server whose memory or whose clock is its own affair. */
+/* What is not told to anybody, rights that are enough, a server whose memory or whose
+ * clock is its own affair. */
 #include "tests/e2e/fleet/fleet.h"
 
 #include <criterion/criterion.h>
@@ -79,7 +80,8 @@ static int times_heard(const char *word)
   return times;
 }
 
-/* With a key file neither who listens at the server nor who reads its file learns what was asked or answered. */
+/* With a key file neither who listens at the server nor who reads its file learns what
+ * was asked or answered. */
 Test(fleet_hidden, with_a_key_file_nobody_at_the_server_sees_what_is_said)
 {
   redis("CONFIG SET requirepass sesame");
@@ -255,7 +257,8 @@ Test(fleet_hidden, a_user_with_the_rights_of_the_documentation_may_do_all_of_it)
   cr_expect_eq(events_of("A", "fleet_away") + events_of("B", "fleet_away"), 0);
 }
 
-/* Many times its memory, in answers: what was sent and has no answer stays, and is sent again under its key. */
+/* Many times its memory, in answers: what was sent and has no answer stays, and is
+ * sent again under its key. */
 Test(fleet_hidden, what_is_in_doubt_outlives_answers_where_memory_is_short)
 {
   enum { DOUBTS = 5, ANSWERS = 150 };
@@ -337,7 +340,8 @@ Test(fleet_hidden, an_answer_lives_as_long_by_a_server_whose_clock_is_an_hour_of
   }
 }
 
-/* The first machine is an hour behind, the other an hour ahead: to it the answer of the first is two hours old. */
+/* The first machine is an hour behind, the other an hour ahead: to it the answer of the
+ * first is two hours old. */
 Test(fleet_hidden, an_answer_lives_as_long_on_machines_whose_clocks_are_hours_apart)
 {
   const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
@@ -374,7 +378,8 @@ Test(fleet_hidden, an_answer_lives_as_long_on_machines_whose_clocks_are_hours_ap
   }
 }
 
-/* A Redis that begins again with nothing has what the machines tell it, and knows them by the identity that they know. */
+/* A Redis that begins again with nothing has what the machines tell it, and knows them by the
+ * identity that they know. */
 Test(fleet_hidden, a_server_that_begins_with_nothing_is_told_all)
 {
   for (int i = 0; i < 10; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An owner is killed at a moment that only the server sees: between what it was told and what it hears of it. */
+/* An owner is killed at a moment that only the server sees: between what it was told
+ * and what it hears of it. */
 #include "tests/e2e/fleet/fleet.h"
 
 #include <criterion/criterion.h>
@@ -12,8 +13,8 @@ TestSuite(fleet_moments, .init = open_fleet, .fini = close_fleet, .timeout = 180
 
 static const char body[] = "{\"prompt\":1}";
 
-/* A way to the server at whose other end a program is killed when it has said such words, once: they are done, and it does not hear
- * of it. */
+/* A way to the server at whose other end a program is killed when it has said such words, once: they are
+ * done, and it does not hear of it. */
 static const char killer[] =
     "import os,re,select,socket,struct,sys,threading\n"
     "path,server,word=sys.argv[1],sys.argv[2],sys.argv[3].encode()\n"
@@ -115,7 +116,8 @@ Test(fleet_moments, a_long_answer_of_which_a_part_is_gone_is_none)
   cr_expect_eq(mock_count(&w).requests, 2);
 }
 
-/* The program is killed, the copy that guards its call goes on, and who asks on another machine waits for that. */
+/* The program is killed, the copy that guards its call goes on, and who asks on another
+ * machine waits for that. */
 Test(fleet_moments, what_a_guard_finishes_for_a_killed_owner_the_other_machine_gets)
 {
   const char *script = "gate%3Dg,gate_first%3D1";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Two machines, each in a network of its own: what they have together goes over wires, which lose what is sent to the server while
- * upstream can be reached still. */
+/* Two machines, each in a network of its own: what they have together goes over wires, which lose what is
+ * sent to the server while upstream can be reached still. */
 #include "tests/e2e/fleet/fleet.h"
 #include "tests/harness/free_port.h"
 #include "tests/harness/network.h"
@@ -145,7 +145,8 @@ Test(fleet_networks, one_that_cannot_reach_the_server_sends_the_same_key_and_giv
   run_release(&b);
 }
 
-/* It is cut off after it has sent, and its lease ends; its app has its answer all the same, and nobody else has. */
+/* It is cut off after it has sent, and its lease ends; its app has its answer all the
+ * same, and nobody else has. */
 Test(fleet_networks, an_owner_that_is_cut_off_is_passed_over)
 {
   mock_default(&w, "gate=g,gate_first=1");

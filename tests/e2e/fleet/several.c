@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Several servers, and calls under way while they change: a master that dies and is followed by its replica, a cluster whose slots
- * move and which loses a server. Whatever upstream sees twice it sees under one key, and one answer is left in the end. */
+/* Several servers, and calls under way while they change: a master that dies and is followed by its replica,
+ * a cluster whose slots move and which loses a server. Whatever upstream sees twice it sees under one key,
+ * and one answer is left in the end. */
 #include "tests/e2e/fleet/fleet.h"
 #include "tests/harness/free_port.h"
 
@@ -58,8 +59,8 @@ static int least_calls(void)
   return text ? atoi(text) : 0;
 }
 
-/* One call after the other, the same on each machine, until there is a file `enough`; quietly: a call that goes out alone says so.
- * Says how many. */
+/* One call after the other, the same on each machine, until there is a file `enough`; quietly: a call that
+ * goes out alone says so. Says how many. */
 static struct run load(const char *machine)
 {
   on_machine(machine);
@@ -122,8 +123,8 @@ static bool pushes_all(const char *machine)
   return done;
 }
 
-/* Both machines tell what they have stored alone, once no claim is left that nobody knows of; of which calls they then have
- * different answers, without another call. */
+/* Both machines tell what they have stored alone, once no claim is left that nobody knows of; of which calls
+ * they then have different answers, without another call. */
 static int count_different_answers(int calls)
 {
   int different = 0;
@@ -173,7 +174,8 @@ Test(fleet_servers, a_master_dies_under_load_and_its_replica_goes_on)
   int calls = end_load(&a, &b), again = expect_one_key_each();
   printf("counted: failover calls=%d again=%d\n", calls, again);
   cr_expect_lt(again, calls, "they had nothing together");
-  /* What the master had not told its replica when it died is forgotten: of each machine the call that was under way. */
+  /* What the master had not told its replica when it died is forgotten: of each machine the
+   * call that was under way. */
   cr_expect_leq(count_different_answers(calls), 2);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A server that is ill in ways of its own: asleep, still reading its file, with a full disk, behind a network that drops what is
- * sent. The app's result is as without us, and one line says why. */
+/* A server that is ill in ways of its own: asleep, still reading its file, with a full disk, behind a network
+ * that drops what is sent. The app's result is as without us, and one line says why. */
 #include "tests/e2e/fleet/fleet.h"
 #include "tests/harness/free_port.h"
 
@@ -188,7 +188,8 @@ Test(fleet_sick, one_whose_name_server_is_dead)
   run_release(&silent);
 }
 
-/* Two pay for the silence, and of all that come after them one now and then, ever more rarely: who looks whether it is back. */
+/* Two pay for the silence, and of all that come after them one now and then, ever more rarely: who
+ * looks whether it is back. */
 Test(fleet_sick, two_hundred_processes_pay_together_for_a_few_silences)
 {
   enum { FIRST = 2, PROCESSES = 200, LOOKS = 6 };

@@ -147,8 +147,8 @@ Test(multi, when_every_owner_fails_they_go_live_one_after_the_other)
   run_release(&run);
 }
 
-/* Each end of an owner wakes one of those who wait for it, which is an event of its socket. If it woke all of them,
- * these 200 calls would have 20,100 events. */
+/* Each end of an owner wakes one of those who wait for it, which is an event of its socket. If it woke all of
+ * them, these 200 calls would have 20,100 events. */
 Test(multi, waiting_for_owners_that_fail_is_not_quadratic)
 {
   world_env(&w, "TIMES", "200");
@@ -405,8 +405,8 @@ static bool stress_rescues(void)
   return rescues;
 }
 
-/* Some of the handles have a timeout of a millisecond or two, which lets the store wait for 50 ms. What is written a
- * little later is not lost. */
+/* Some of the handles have a timeout of a millisecond or two, which lets the store wait for 50 ms. What is
+ * written a little later is not lost. */
 static void expect_only_late_writes_failed(void)
 {
   size_t len;

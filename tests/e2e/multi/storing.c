@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What an app does with its multi while a thread of ours stores the answer of a call that has ended: it is told when that is done,
- * nothing of it is lost, and nobody waits without end. */
+/* What an app does with its multi while a thread of ours stores the answer of a call that has ended: it is
+ * told when that is done, nothing of it is lost, and nobody waits without end. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -189,7 +189,8 @@ Test(storing, where_no_thread_can_be_made_the_loop_does_it)
   expect_again(1);
 }
 
-/* Such an app may look at no socket but its own; and who waits for notifications looks for messages at no other time. */
+/* Such an app may look at no socket but its own; and who waits for notifications looks for
+ * messages at no other time. */
 Test(storing, where_the_app_would_not_be_woken_the_loop_does_it)
 {
   static const char *const names[] = {"OPENS", "NOTIFIED"};
@@ -215,7 +216,8 @@ Test(storing, a_large_answer_is_its_threads_too)
   run_release(&r);
 }
 
-/* A disk that does not keep up is waited for, rather than that memory is filled with what it should have; and nothing is lost. */
+/* A disk that does not keep up is waited for, rather than that memory is filled with what it should
+ * have; and nothing is lost. */
 Test(storing, not_more_than_so_much_waits_for_the_disk)
 {
   struct run r = storing("many", "poll", "/v1/chat/completions?mock=size%3D4000000",

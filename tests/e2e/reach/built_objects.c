@@ -66,8 +66,9 @@ Test(objects, ask_for_no_newer_glibc_than_is_supported)
     cr_expect_leq(newest_glibc("libidemshim-fleet.so"), 2028);
 }
 
-/* What glibc 2.34 took over from libpthread and libdl has a second version of that number. Most programs of an older one
- * have neither library, and a name that is not there keeps a program from starting, unless it is weak. */
+/* What glibc 2.34 took over from libpthread and libdl has a second version of that number. Most programs of
+ * an older one have neither library, and a name that is not there keeps a program from starting, unless it is
+ * weak. */
 Test(objects, the_front_imports_weakly_what_older_glibcs_have_elsewhere)
 {
   if (getenv("IDEM_SAN_PRELOAD"))

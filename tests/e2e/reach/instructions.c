@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* scripts/instructions: a hit that has become slower by a tenth is a finding, and one that has not is none. */
+/* scripts/instructions: a hit that has become slower by a tenth is a finding, and one
+ * that has not is none. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -19,8 +20,9 @@ static void set_up(void)
 
 TestSuite(instructions, .init = set_up, .fini = close_world, .timeout = 600);
 
-/* $1 and $2 are the sources and the build. They go to $HOME/tree, so that what $3 changes there costs what a file costs. What the
- * hit costs is kept before it, with the number of instructions that are a tenth of it in $tenth. */
+/* $1 and $2 are the sources and the build. They go to $HOME/tree, so that what $3 changes there costs what a
+ * file costs. What the hit costs is kept before it, with the number of instructions that are a tenth of it in
+ * $tenth. */
 static const char script[] = "exec 2>&1\n"
                              "set -e\n"
                              "mkdir -p \"$HOME/tree/build/tests\"\n"

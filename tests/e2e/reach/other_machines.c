@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Machines that idemshim is not for: whoever builds it there is told so, in one line for each file, and nothing else. */
+/* Machines that idemshim is not for: whoever builds it there is told so, in one line for each
+ * file, and nothing else. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>

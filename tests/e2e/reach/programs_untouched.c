@@ -214,7 +214,8 @@ Test(bystanders, a_child_of_a_process_that_opens_the_store)
   run_release(&r);
 }
 
-/* Its thread that registers the handlers for a fork is not there in a child: the child registers them, and does not wait. */
+/* Its thread that registers the handlers for a fork is not there in a child: the child registers
+ * them, and does not wait. */
 Test(bystanders, a_child_of_a_process_that_registers_the_fork_handlers)
 {
   const char *const moments[] = {"before", "after"}, *sanitizer = getenv("IDEM_SAN_PRELOAD");

@@ -74,8 +74,8 @@ Test(real_git, clones_and_pushes_over_http_are_left_alone)
   run_release(&shim);
 }
 
-/* Into a copy of an empty repository, for making one tries things out under names of chance. Maintenance would go on in the
- * background while the copy is being removed. */
+/* Into a copy of an empty repository, for making one tries things out under names of chance. Maintenance
+ * would go on in the background while the copy is being removed. */
 static const char fetch[] = "cp -r \"$HOME/shim.git\" \"$HOME/copy\" && "
                             "git -c maintenance.auto=false --git-dir=\"$HOME/copy\" fetch -q \"$1\" "
                             "main:main && rm -r \"$HOME/copy\"";

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Schedules: programs made from seeds that do to libcurl what programs do to it (tests/clients/schedules), each run without
- * us and with us. Exit, each call's code, bytes and the order of callbacks within a handle are the same.
+ * Schedules: programs made from seeds that do to libcurl what programs do to it (tests/clients/schedules),
+ * each run without us and with us. Exit, each call's code, bytes and the order of callbacks within a handle
+ * are the same.
  *
- * IDEMSHIM_SCHEDULES: how many, over all settings; IDEMSHIM_SEED: the first. With one, each setting runs that seed. `make
- * torture` sets them. A schedule that differs is told with as few of its steps as it takes, and one that hangs with its stacks,
- * where there is gdb.
+ * IDEMSHIM_SCHEDULES: how many, over all settings; IDEMSHIM_SEED: the first. With one, each setting runs that
+ * seed. `make torture` sets them. A schedule that differs is told with as few of its steps as it takes, and
+ * one that hangs with its stacks, where there is gdb.
  *
- * The sanitizers' allocators are not made for a fork while another thread is in them (gcc 12): a child that waits for such a lock
- * is none of ours, and the schedule is run again. So is one that hangs without us, or that differs between two runs without us.
+ * The sanitizers' allocators are not made for a fork while another thread is in them (gcc 12): a child that
+ * waits for such a lock is none of ours, and the schedule is run again. So is one that hangs without us, or
+ * that differs between two runs without us.
  *
- * IDEM_UNSANITIZED: a build directory without a sanitizer. The runs without us are of its program first, which takes a fraction
- * of the time; only where that one differs are they of the sanitized program, and decide.
+ * IDEM_UNSANITIZED: a build directory without a sanitizer. The runs without us are of its program first,
+ * which takes a fraction of the time; only where that one differs are they of the sanitized program, and
+ * decide.
  */
 #include "config/kernel.h"
 #include "tests/harness/suite.h"
@@ -95,8 +98,9 @@ static int end_in_sanitizer(pid_t pid)
   return show_stacks(pid) && kill(pid, SIGKILL) == 0;
 }
 
-/* What a program has left behind ends by itself, but for what waits for a lock of the sanitizer's own, and takes the processor
- * for it. Those are looked for now and then; copies that have ended are ours to wait for, and there are thousands. */
+/* What a program has left behind ends by itself, but for what waits for a lock of the sanitizer's own, and
+ * takes the processor for it. Those are looked for now and then; copies that have ended are ours to wait for,
+ * and there are thousands. */
 static void end_orphans(void)
 {
   static time_t looked;

@@ -72,8 +72,9 @@ static bool begins_with_one(const char *line, const char *const *words, size_t c
 
 #define BEGINS_WITH_ONE(line, words) begins_with_one(line, words, sizeof(words) / sizeof *(words))
 
-/* Before glibc 2.34 our library brings two with it, so that the run without us has them, too; the first look for a name wakes
- * nobody; and in which directories there are no libraries is found out for the first of them. */
+/* Before glibc 2.34 our library brings two with it, so that the run without us has them, too; the first look
+ * for a name wakes nobody; and in which directories there are no libraries is found out for the first of
+ * them. */
 #if __GLIBC_PREREQ(2, 34)
 static const char without_us[] = "NO_PRELOAD=1";
 static bool is_of_an_old_loader(const char *line)

@@ -18,9 +18,10 @@
  * has not, or not as often, the caller's to free(); NULL: none. */
 char *trace_compare(struct world *w, const char *const *argv);
 
-/* Fails the test with what differs. How often a call is made may be up to chance, as connections for transfers side by side are in
- * libcurl 7.74, and git's reads of a pipe: where the first pair of runs differs, up to five pairs more are made, and a count
- * must be within those of the runs without us. What we do is there each time, and in none of those. */
+/* Fails the test with what differs. How often a call is made may be up to chance, as connections for
+ * transfers side by side are in libcurl 7.74, and git's reads of a pipe: where the first pair of runs
+ * differs, up to five pairs more are made, and a count must be within those of the runs without us. What we
+ * do is there each time, and in none of those. */
 void expect_same_trace(struct world *w, const char *const *argv);
 
 #endif

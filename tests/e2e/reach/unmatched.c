@@ -116,7 +116,8 @@ Test(unmatched, one_process_of_a_run_says_it_for_all)
   }
 }
 
-/* What another has laid there is neither read nor written through, and a limit of the program's ends nothing. */
+/* What another has laid there is neither read nor written through, and a limit of the
+ * program's ends nothing. */
 Test(unmatched, each_says_it_where_it_cannot_be_noted)
 {
   const char *sanitizer = getenv("IDEM_SAN_PRELOAD");

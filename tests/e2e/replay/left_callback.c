@@ -29,7 +29,8 @@ static struct run left(bool shim, const char *loop, const char *way, const char 
                             world_text(&w, "{\"callback\":\"%s\",\"next\":\"%s\"}", callback, next), NULL});
 }
 
-/* libcurl 7.74 forgets that it was left when it says something to the debug callback, which a replay's is not always. */
+/* libcurl 7.74 forgets that it was left when it says something to the debug callback, which a
+ * replay's is not always. */
 static void forget_that_it_was_left(struct run *run, const struct run *plain)
 {
   char *removed = strstr(run->out, "removed 8\n"), *cleaned = strstr(run->out, "cleaned up 8\n");

@@ -276,7 +276,8 @@ Test(replay, stats_count_what_was_saved)
   run_release(&stats);
 }
 
-/* libcurl forbids it of a header line only, and apps do it there too. So often that a long answer is given without a copy in the end. */
+/* libcurl forbids it of a header line only, and apps do it there too. So often that a long answer is given
+ * without a copy in the end. */
 Test(replay, a_callback_may_write_into_what_it_is_given)
 {
   static const char *const sizes[] = {"100", "70000", "1000000"};
@@ -295,7 +296,8 @@ Test(replay, a_callback_may_write_into_what_it_is_given)
   }
 }
 
-/* A header line of more than 16 KB has its NUL, too, as has the fullest piece of a body. The marks are no part of the live call's header. */
+/* A header line of more than 16 KB has its NUL, too, as has the fullest piece of a body. The marks are no
+ * part of the live call's header. */
 Test(replay, what_a_callback_is_given_ends_with_a_nul)
 {
   static char wire[200000];
@@ -332,7 +334,8 @@ Test(replay, what_a_callback_is_given_ends_with_a_nul)
   }
 }
 
-/* With CURLOPT_HEADER a line comes by the write callback first, a long one in pieces; it is no part of the body. */
+/* With CURLOPT_HEADER a line comes by the write callback first, a long one in pieces; it
+ * is no part of the body. */
 Test(replay, a_header_line_that_is_written_first_is_no_body)
 {
   static char wire[60000];
@@ -364,7 +367,8 @@ Test(replay, a_header_line_that_is_written_first_is_no_body)
   run_release(&other);
 }
 
-/* Nor is one at which the header callback pauses: libcurl gives it that again, and does not write it again. */
+/* Nor is one at which the header callback pauses: libcurl gives it that again, and
+ * does not write it again. */
 Test(replay, a_header_line_that_pauses_is_no_body)
 {
   static const char wire[] =

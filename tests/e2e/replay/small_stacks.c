@@ -107,7 +107,8 @@ Test(odd_stacks, hits_of_coroutines_that_take_turns_cost_no_system_call)
   cr_expect_eq(mock_count(&w).requests, 1);
 }
 
-/* Variables of each thread, as some libraries have them by the megabyte: libc takes them from the stacks of all threads, ours too. */
+/* Variables of each thread, as some libraries have them by the megabyte: libc takes them from the stacks of
+ * all threads, ours too. */
 static void preload_large_variables(const char *bytes)
 {
   static const char source[] = "static __thread volatile char large[BYTES];\n"
@@ -137,7 +138,8 @@ ParameterizedTestParameters(odd_stacks, large_variables_of_threads_leave_ours_ro
   return cr_make_param_array(char[8], sizes, sizeof(sizes) / sizeof(*sizes));
 }
 
-/* In a multi: what is stored is written by a thread, and a replay, a stream and what follows them are fed by another. */
+/* In a multi: what is stored is written by a thread, and a replay, a stream and what follows
+ * them are fed by another. */
 ParameterizedTest(char *bytes, odd_stacks, large_variables_of_threads_leave_ours_room)
 {
   preload_large_variables(bytes);

@@ -74,7 +74,8 @@ ParameterizedTest(struct odd_case *odd_case, odd_requests, what_goes_out_is_what
   close_world();
 }
 
-/* A reader that speaks for ten seconds is not read ahead to its end: the app's timeout and its progress callback count meanwhile. */
+/* A reader that speaks for ten seconds is not read ahead to its end: the app's timeout and its progress
+ * callback count meanwhile. */
 Test(odd_requests, a_reader_that_goes_on_is_fed_on)
 {
   static const struct {
@@ -106,8 +107,8 @@ static unsigned long room_of(bool shim, const char *name, const char *size)
   return most;
 }
 
-/* A program that asks for a smaller buffer may write no more than that at once, and one for a larger has its pieces. Since 8.7
- * libcurl has its request's header in the buffer before, and what is left of it differs. */
+/* A program that asks for a smaller buffer may write no more than that at once, and one for a larger has its
+ * pieces. Since 8.7 libcurl has its request's header in the buffer before, and what is left of it differs. */
 Test(odd_requests, a_reader_is_offered_the_room_of_libcurl_s_buffer)
 {
   static const char *const names[] = {"room-sized", "room-chunked", "room-part"}, *const sizes[] = {
@@ -210,7 +211,8 @@ Test(odd_requests, a_difference_that_is_set_late_makes_another_operation)
   expect_two_operations("tls-user");
 }
 
-/* libcurl refuses a call without a URL before it forgets the last one, and one with an empty URL after that. */
+/* libcurl refuses a call without a URL before it forgets the last one, and one with an
+ * empty URL after that. */
 Test(odd_requests, a_call_without_a_url_keeps_the_facts_of_the_last_one)
 {
   static const char *const names[] = {"then-no-url", "then-empty-url"}, *const ways[] = {"transport", "auto"};

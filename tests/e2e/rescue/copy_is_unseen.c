@@ -122,7 +122,8 @@ Test(rescue_life, a_thread_is_cancelled_in_the_callback_that_gives_its_call_up)
   call_in_a_thread_that_is_cancelled("easy");
 }
 
-/* Newer ones lend a buffer to a turn. Where it was cut off the multi has none for another, and fails all calls. */
+/* Newer ones lend a buffer to a turn. Where it was cut off the multi has none for
+ * another, and fails all calls. */
 static bool libcurl_goes_on_after_a_turn_that_was_cut_off(void)
 {
   struct run run = run_plain(&w, "cancelled", "go-on", stalling_url(), streamed, NULL);
@@ -134,8 +135,8 @@ static bool libcurl_goes_on_after_a_turn_that_was_cut_off(void)
   return goes_on;
 }
 
-/* Where libcurl cannot go on, a copy cannot either: nothing passes for the answer, and the call is made once more. Who has
- * followed the copy has its error. */
+/* Where libcurl cannot go on, a copy cannot either: nothing passes for the answer, and the call is made once
+ * more. Who has followed the copy has its error. */
 static void expect_another_call_after_one_that_is_cut_off(void)
 {
   const char *url = stalling_url();

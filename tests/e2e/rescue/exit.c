@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs that exit while calls of theirs are under way. What the exiting thread itself has is carried to its
- * end; what other threads have is left to them, and to guard=on. */
+/* Programs that exit while calls of theirs are under way. What the exiting thread itself has is carried to
+ * its end; what other threads have is left to them, and to guard=on. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -40,8 +40,8 @@ static void guard(void)
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 guard=on");
 }
 
-/* At a moment when all requests are with the upstream, and as much of an answer as the script gives at once; with
- * `guards`, also when all of them are guarded. */
+/* At a moment when all requests are with the upstream, and as much of an answer as the script gives at once;
+ * with `guards`, also when all of them are guarded. */
 static struct run leave(const char *how, const char *what, const char *url, int calls, int guards)
 {
   struct run run = start_shim(&w, "exit_with_calls", how, what, url, ONE, calls > 1 ? TWO : NULL, NULL);

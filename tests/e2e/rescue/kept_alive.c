@@ -77,8 +77,8 @@ Test(kept_alive, the_apps_own_function_has_the_last_word)
        "get new: alive idle=77 interval=75 count=9\npost reused: alive idle=77 interval=75 count=9\n");
 }
 
-/* Behind a router that forgets connections: the server's side is this process's, the router and the client have
- * a network each. */
+/* Behind a router that forgets connections: the server's side is this process's, the router and the
+ * client have a network each. */
 
 TestSuite(kept_alive_behind_nat, .fini = close_world, .timeout = 120);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* SIGKILL of a call's owner and of its finisher at random moments. IDEM_MOMENTS says at how many (12). One call in
- * ten is made on a connection that has been used before and is reset when the request has been read, so that libcurl
- * sends it again by itself. */
+/* SIGKILL of a call's owner and of its finisher at random moments. IDEM_MOMENTS says at how many (12). One
+ * call in ten is made on a connection that has been used before and is reset when the request has been read,
+ * so that libcurl sends it again by itself. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -85,8 +85,8 @@ static void disturb(const char *url, const char *body, int i)
   run_release(&owner);
 }
 
-/* The same call that nobody disturbs, which must be rescued; and one whose owner and copy die for certain once its
- * request is upstream. Without them, a run of the random ones may meet no moment that matters. */
+/* The same call that nobody disturbs, which must be rescued; and one whose owner and copy die for certain
+ * once its request is upstream. Without them, a run of the random ones may meet no moment that matters. */
 static void leave_alone(const char *url, const char *body)
 {
   int rescued = log_events(&w, "rescued");

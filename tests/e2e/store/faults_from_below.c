@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is below us fails: each call of libidemshim.so, of the store's object and of LMDB into libc in turn, in each mode
- * (tests/clients/faults). The program's calls succeed and bring what they bring without us, it says each thing once, nothing is left open, and whoever comes after finds a sound store
- * with no wrong answer in it and no key that is stuck.
+ * What is below us fails: each call of libidemshim.so, of the store's object and of LMDB into libc in turn,
+ * in each mode (tests/clients/faults). The program's calls succeed and bring what they bring without us, it
+ * says each thing once, nothing is left open, and whoever comes after finds a sound store with no wrong
+ * answer in it and no key that is stuck.
  *
- * IDEMSHIM_FAULTS=all: every call; else some of them, from IDEMSHIM_SEED. `make torture PART=below` takes all. IDEMSHIM_FAULT="enospc 17"
- * is that one alone.
+ * IDEMSHIM_FAULTS=all: every call; else some of them, from IDEMSHIM_SEED. `make torture PART=below` takes
+ * all. IDEMSHIM_FAULT="enospc 17" is that one alone.
  */
 #include "tests/harness/suite.h"
 
@@ -35,7 +36,8 @@ static const struct mode {
     {"multi_hit", .multi = true, .warm = true, .variable = "IDEMSHIM_MODE", .value = "idempotent"},
 };
 
-/* `once`: only the one call fails; else both, that one alone and all that follow it. `jumps`: a claim may have gone by, or not yet. */
+/* `once`: only the one call fails; else both, that one alone and all that follow it. `jumps`: a claim may
+ * have gone by, or not yet. */
 static const struct {
   const char *name;
   bool once;
@@ -45,8 +47,9 @@ static const struct {
     {"enolck", false}, {"fsync", false},   {"eintr", true},   {"short", true},
     {"day_on", true},  {"day_back", true}, {"gone", true},    {"replaced", true},
 };
-/* A store whose write came to nothing is opened anew, and what its readers have of the old one stays as it is (store/lmdb/engine.c):
- * claims, lock and data twice; and in the new one there may be a file of the queue, which was not needed before. */
+/* A store whose write came to nothing is opened anew, and what its readers have of the old one stays as it is
+ * (store/lmdb/engine.c): claims, lock and data twice; and in the new one there may be a file of the queue,
+ * which was not needed before. */
 enum {
   MODES = sizeof modes / sizeof *modes,
   FAULTS = sizeof faults / sizeof *faults,
@@ -209,7 +212,8 @@ static unsigned long run_fault(const char *name, unsigned long number, const cha
   /* What a tape cannot give is refused in words; nothing goes out for it. */
   bool says = count_of(run.err, "idemshim: ") > 0 || log_contains(&w, "\"problem\"");
   long requests = mock_count(&w).requests;
-  /* A store that was taken away before it was opened is a new one; and a line cannot be written where nothing can. */
+  /* A store that was taken away before it was opened is a new one; and a line cannot be
+   * written where nothing can. */
   bool mute =
       strcmp(name, "gone") == 0 || strcmp(name, "replaced") == 0 || (*more && strcmp(name, "eio") == 0);
   bool refused =
@@ -284,7 +288,8 @@ MODE(guard)
 MODE(multi)
 MODE(multi_hit)
 
-/* A read that brings a part of what is there is gone on with: nothing is damaged by it, and nobody hears of it. */
+/* A read that brings a part of what is there is gone on with: nothing is damaged by it,
+ * and nobody hears of it. */
 static void cut_all_reads(const char *name)
 {
   char answers[sizeof bare];

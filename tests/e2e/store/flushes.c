@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How often the disk is flushed for a call, before its first byte and before its app has the answer; and for many at once. */
+/* How often the disk is flushed for a call, before its first byte and before its app has the answer;
+ * and for many at once. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>

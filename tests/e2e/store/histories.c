@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What processes do with a store, at random, keeps what a model says (tests/histories), and the model would see it if it did not. */
+/* What processes do with a store, at random, keeps what a model says (tests/histories), and the model would
+ * see it if it did not. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>

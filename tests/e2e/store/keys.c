@@ -119,7 +119,8 @@ Test(keys, a_key_at_the_end_of_a_redirect_is_not_in_the_store)
   run_release(&r);
 }
 
-/* libcurl writes a URL anew when it parses it, and older ones put the user into the one that a redirect leads to. */
+/* libcurl writes a URL anew when it parses it, and older ones put the user into the one
+ * that a redirect leads to. */
 Test(keys, no_url_that_libcurl_tells_brings_a_credential_into_the_store)
 {
   static const char moved[] = "HTTP/1.1 307 Temporary Redirect\r\nLocation: "
@@ -551,7 +552,8 @@ Test(keys, named_fields_are_the_key)
   cr_expect(log_contains(&w, "\"reason\":\"no key\""));
 }
 
-/* The second line of the header is the only difference between the first two, and the third one is a retry. */
+/* The second line of the header is the only difference between the first two, and the
+ * third one is a retry. */
 Test(keys, two_keys_in_one_request_are_not_taken_for_the_first)
 {
   static const char *const keys[][2] = {{"Idempotency-Key: k1", "Idempotency-Key: k2"},
@@ -673,7 +675,8 @@ Test(keys, repeats_fresh_samples_anew_once_the_answer_was_delivered)
   cr_expect_eq(mock_count(&w).requests, 2);
 }
 
-/* What is known of the host leads to https, where an answer of -k must not be given to a call that verifies. */
+/* What is known of the host leads to https, where an answer of -k must not be given to
+ * a call that verifies. */
 Test(keys, a_call_that_hsts_leads_to_https_verifies_as_it_is_told)
 {
   static const char known[] = "llm.test \"20991231 00:00:00\"\n";
@@ -754,8 +757,8 @@ Test(keys, another_certificate_at_the_same_place_is_another_tenant)
   run_release(&pipe);
 }
 
-/* libcurl keeps what RESOLVE has said, and a call that does not say it goes there too, under the name of one that goes
- * elsewhere. */
+/* libcurl keeps what RESOLVE has said, and a call that does not say it goes there too, under the name of
+ * one that goes elsewhere. */
 Test(keys, a_call_that_goes_where_an_earlier_one_was_told_to_is_live)
 {
   const char *url = world_text(&w, "http://api.example:%d/v1/messages", w.port),

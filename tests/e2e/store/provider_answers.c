@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every row of config/answers.def: a whole answer and a whole stream are paid for once, a failure within a 200 is
- * never told again. And what is said of an answer that cannot be stored. */
+/* Every row of config/answers.def: a whole answer and a whole stream are paid for once, a failure within a
+ * 200 is never told again. And what is said of an answer that cannot be stored. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -156,7 +156,8 @@ Test(answers, a_failure_is_one_in_any_order_of_its_members)
     cr_expect_eq(sent_of_two_for("/wire/a", bodies[i][0], bodies[i][1]), 2, "%s", bodies[i][1]);
 }
 
-/* A proxy's page or an empty object in the place of an answer; of an API of somebody's own either may be one. */
+/* A proxy's page or an empty object in the place of an answer; of an API of somebody's
+ * own either may be one. */
 Test(answers, a_model_s_endpoint_answers_with_something_or_not_at_all)
 {
   static const char *const bodies[][2] = {{"application/json", "{}"},

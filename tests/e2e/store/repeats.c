@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What an identical call means: repeats=auto tells samples from retries, and replay says that there is another way. */
+/* What an identical call means: repeats=auto tells samples from retries, and replay says that
+ * there is another way. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -29,7 +30,8 @@ static int by_text(const void *a, const void *b)
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* How many different answers a program shows (reply_print of tests/clients/post.h), which are sorted into `all`. */
+/* How many different answers a program shows (reply_print of tests/clients/post.h), which
+ * are sorted into `all`. */
 static int answers_of(const struct run *run, char *all, size_t size)
 {
   char *sums[LINES_MOST];

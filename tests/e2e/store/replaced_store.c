@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A store that is removed, replaced or restored under the programs that use it. They go on in what is there now, and a claim, an
- * answer and a secret are never of two stores.
+ * A store that is removed, replaced or restored under the programs that use it. They go on in what is there
+ * now, and a claim, an answer and a secret are never of two stores.
  */
 #include "tests/harness/suite.h"
 
@@ -13,7 +13,8 @@
 
 TestSuite(replaced, .init = open_world, .fini = close_world, .timeout = 120);
 
-/* What is done to it, by a shell that has its path in IDEMSHIM_STORE. A copy of it is in $HOME/copy, of when it had one answer. */
+/* What is done to it, by a shell that has its path in IDEMSHIM_STORE. A copy of it is in $HOME/copy, of
+ * when it had one answer. */
 struct change {
   char name[24];
   char script[200];
@@ -73,7 +74,8 @@ static void expect_sound(void)
   run_release(&run);
 }
 
-/* Both of the call that was under way and of those after it: the process that has seen the old store goes on in the new one. */
+/* Both of the call that was under way and of those after it: the process that has seen the old store
+ * goes on in the new one. */
 ParameterizedTestParameters(replaced, a_process_goes_on_in_what_is_there_now)
 {
   return cr_make_param_array(struct change, changes, sizeof(changes) / sizeof(*changes));

@@ -50,8 +50,9 @@ static void set_up(void)
 
 TestSuite(secrets, .init = set_up, .fini = close_world);
 
-/* Each row has a way of its own to say a secret: %s, with the row's number behind it. %p is the mock's port, %d
- * the world's directory. What is not an option is a path with its query, or the user of the URL and an @. */
+/* Each row has a way of its own to say a secret: %s, with the row's number behind it. %p is the mock's port,
+ * %d the world's directory. What is not an option is a path with its query, or the user of the URL and an
+ * @. */
 static const char *const ways[][5] = {
     /* Of these nobody is the tenant, so they are one call. */
     {"-H", "Proxy-Authorization: Basic %s"},

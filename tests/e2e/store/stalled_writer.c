@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Somebody writes to the store and does not go on: stopped, or its disk does not answer. Nobody waits for it. */
+/* Somebody writes to the store and does not go on: stopped, or its disk does not
+ * answer. Nobody waits for it. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -263,7 +264,8 @@ Test(stalled_writer, has_no_answer_paid_for_again_whose_call_was_killed)
   run_release(&r);
 }
 
-/* A process that cannot open its store goes without for a while. So one that others make on a slow disk is waited for. */
+/* A process that cannot open its store goes without for a while. So one that others make on a
+ * slow disk is waited for. */
 Test(slow_maker, is_waited_for_by_those_who_come_meanwhile)
 {
   enum { OTHERS = 4 };
@@ -354,8 +356,8 @@ Test(slow_maker, is_not_taken_for_stopped_by_who_was)
   run_release(&stalled);
 }
 
-/* What was paid for while nobody could write is not lost: each of many answers is there once somebody can, for the call itself that
- * asks for it. */
+/* What was paid for while nobody could write is not lost: each of many answers is there once somebody can,
+ * for the call itself that asks for it. */
 Test(stalled_writer, that_is_gone_is_forgotten_and_no_answer_with_it)
 {
   enum { CALLS = 20 };

@@ -57,7 +57,8 @@ Test(trouble, the_store_is_a_file)
   expect_live_with_one_line("not a directory", 3);
 }
 
-/* Another process has a larger store, and fills it beyond what this one has mapped, while a call of this one is under way. */
+/* Another process has a larger store, and fills it beyond what this one has mapped, while a call of
+ * this one is under way. */
 Test(trouble, a_store_that_outgrows_a_process_goes_on_in_it)
 {
   enum { FILL = 14 };
@@ -84,7 +85,8 @@ Test(trouble, a_store_that_outgrows_a_process_goes_on_in_it)
   run_release(&small);
 }
 
-/* What may be sent once at most is not sent where nothing can be written down; other calls of the process are. */
+/* What may be sent once at most is not sent where nothing can be written down; other
+ * calls of the process are. */
 Test(trouble, without_a_store_a_call_of_at_most_once_is_refused)
 {
   static const char refused[] = "those under indoubt=fail are refused\n";
@@ -265,7 +267,8 @@ Test(trouble, another_process_opens_the_store_and_does_not_go_on)
   run_release(&r);
 }
 
-/* Whoever has this program's pid in another container has the lock by which LMDB knows that its readers live. */
+/* Whoever has this program's pid in another container has the lock by which LMDB knows
+ * that its readers live. */
 Test(trouble, another_container_has_the_same_pid)
 {
   struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2};
@@ -470,8 +473,8 @@ static void expect_a_hit_of_one_thread(void)
   run_release(&run);
 }
 
-/* Whoever finds no place in the store does not wait for one: the others may keep theirs for hours. A table of 16 of them stays one of 16
- * as long as somebody has it mapped. */
+/* Whoever finds no place in the store does not wait for one: the others may keep theirs for hours. A table of
+ * 16 of them stays one of 16 as long as somebody has it mapped. */
 Test(trouble, more_threads_than_the_store_has_places_for)
 {
   static const char why[] = "too many threads read the store at once";

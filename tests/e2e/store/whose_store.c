@@ -152,8 +152,8 @@ Test(whose_store, of_another_user_is_not_looked_into_by_others)
   run_release(&run);
 }
 
-/* As Apache and php-fpm do: libcurl is first used by root's process, and the calls are made by another user's, which may have
- * no environment any more. Both are to have one store, in `dir` of the world. */
+/* As Apache and php-fpm do: libcurl is first used by root's process, and the calls are made by another
+ * user's, which may have no environment any more. Both are to have one store, in `dir` of the world. */
 static void expect_store_of_daemon(const char *change, const char *dir)
 {
   const char *daemon = world_text(&w,

@@ -146,8 +146,8 @@ static int64_t now_ms(void)
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* A body that the program is slow to give comes before there is anything to record; that time is in the duration, and so before
- * the start no more. Nor does an answer begin before its request was there. */
+/* A body that the program is slow to give comes before there is anything to record; that time is in the
+ * duration, and so before the start no more. Nor does an answer begin before its request was there. */
 Test(tape_replay, start_duration_and_first_byte_count_from_one_instant)
 {
   int64_t before = now_ms();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A tape carries the rules that it was recorded with, and what goes to a server that is on it never goes out. */
+/* A tape carries the rules that it was recorded with, and what goes to a server that is
+ * on it never goes out. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What libcurl calls a success and is none is told as a failure, wherever a tape is looked at; and whether a retry made it good. */
+/* What libcurl calls a success and is none is told as a failure, wherever a tape is looked at; and whether
+ * a retry made it good. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>

@@ -185,8 +185,8 @@ static void one_by_hand(struct watch *w)
   set(w, COOKIE, "by=hand; and=more");
 }
 
-/* A deleted cookie stays away from the file that has it, for one loading. What is put in after that removes it from
- * the list, where its place is not that of a live call. */
+/* A deleted cookie stays away from the file that has it, for one loading. What is put in after that removes
+ * it from the list, where its place is not that of a live call. */
 static void delete_over_tls(const char *header)
 {
   struct watch w;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection in somebody else's process: no signal, a deadline that holds, a descriptor that is nobody's but ours. */
+/* A connection in somebody else's process: no signal, a deadline that holds, a descriptor that
+ * is nobody's but ours. */
 #include "fleet/link.h"
 
 #include "fleet/client.h"
@@ -395,7 +396,8 @@ Test(fleet_client, a_silent_master_is_given_up_after_the_second_time, .timeout =
   cr_expect_eq(atomic_load(connections), 2);
 }
 
-/* What is left of the limit when the sentinel has spoken is no time to wait in; the silence before it was one. */
+/* What is left of the limit when the sentinel has spoken is no time to wait in; the
+ * silence before it was one. */
 Test(fleet_client, a_silence_before_its_sentinels_were_asked_is_one, .timeout = 60)
 {
   struct idem_fleet_client *client =
@@ -522,7 +524,8 @@ static void say(int fd)
   close(fd);
 }
 
-/* Calls go out alone then, and people are told of that. One slot that nobody serves keeps nobody from the others. */
+/* Calls go out alone then, and people are told of that. One slot that nobody serves keeps
+ * nobody from the others. */
 Test(fleet_client, a_cluster_that_is_down_is_away_and_one_slot_is_not)
 {
   static const struct {

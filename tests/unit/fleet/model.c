@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every state that an operation with three owners can come into, by claims, sends, renewals, commits, releases, deaths, ends of
- * leases, lost records and lost claims, in any order: none of them has two stored answers of one epoch, a request that goes out
- * behind a later owner's back, or one that is sent again without anybody knowing.
+ * Every state that an operation with three owners can come into, by claims, sends, renewals, commits,
+ * releases, deaths, ends of leases, lost records and lost claims, in any order: none of them has two stored
+ * answers of one epoch, a request that goes out behind a later owner's back, or one that is sent again
+ * without anybody knowing.
  */
 #include "tests/unit/fleet/model.h"
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model: what fleet/operation.lua does to an operation's record, in plain C, small enough to be looked at in every state.
+ * model: what fleet/operation.lua does to an operation's record, in plain C, small enough to be looked at in
+ * every state.
  *
  *     struct model record = {0};
- *     struct model_claim claim = model_claim(&record, owner, 7, false);      // 7: the generation that it would have
+ *     struct model_claim claim = model_claim(&record, owner, 7, false);  // 7: the generation that it would have
  *     if (claim.verdict == MODEL_OWNED && model_sent(&record, MODEL_FENCED, owner, claim.generation)) ...
  *
- * model.c has the checker that walks through all states with three owners; operation.c lets a real server take the same steps.
+ * model.c has the checker that walks through all states with three owners; operation.c lets a real server
+ * take the same steps.
  */
 #ifndef TESTS_FLEET_MODEL_H
 #define TESTS_FLEET_MODEL_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps of an operation, on a real server: what each says, that each may be repeated, and that it does what the model does. */
+/* The steps of an operation, on a real server: what each says, that each may be repeated, and that it
+ * does what the model does. */
 #include "tests/unit/fleet/model.h"
 #include "tests/unit/fleet/server.h"
 
@@ -276,7 +277,8 @@ Test(fleet_operation, a_renewal_tells_at_the_next_turn_what_became_of_the_last)
   cr_expect_eq(said, 0, "it is another's");
 }
 
-/* The server was away when it was sent. Were it a claim that has sent nothing, its end would leave it free for the next. */
+/* The server was away when it was sent. Were it a claim that has sent nothing, its end would leave
+ * it free for the next. */
 Test(fleet_operation, a_renewal_says_that_it_was_sent)
 {
   struct idem_fleet_client *a = client_of("lease=1ms"), *b = client_of("");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A redis-server of the test's own, on a socket in a directory of its own, which ends with the test; and clients of it.
+ * A redis-server of the test's own, on a socket in a directory of its own, which ends with the test; and
+ * clients of it.
  *
- *     TestSuite(fleet_x, .init = open_server, .fini = close_server);       // skips the test where there is no redis-server
+ *     TestSuite(fleet_x, .init = open_server, .fini = close_server);  // skips the test where there is no redis-server
  *
  *     struct idem_fleet_client *one = client_of("");                       // attributes: "lease=100ms"
  *     struct idem_fleet_claim claim = ask_for(one, 'k');
@@ -37,14 +38,16 @@ struct idem_fleet_client *client_at(const char *url);
 struct idem_fleet_client *client_beside(const struct idem_fleet_client *client, const char *url);
 struct idem_fleet_shared *shared_of(const struct idem_fleet_client *client);
 
-/* A claim by a new owner on the key that is all of this byte. What ask_for() gets is freed with the server. */
+/* A claim by a new owner on the key that is all of this byte. What ask_for() gets is
+ * freed with the server. */
 struct idem_fleet_claim claim_for(char key);
 struct idem_fleet_claim ask_for(struct idem_fleet_client *client, char key);
 
 /* A second of patience, anew at each call. */
 idem_fleet_limit *patience(void);
 
-/* A command as it is typed, to the server itself: words with one blank between them. The caller's to reply_free(). */
+/* A command as it is typed, to the server itself: words with one blank between them. The
+ * caller's to reply_free(). */
 struct reply *tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Its text, or "", until the next one. */
 const char *told(const char *format, ...) __attribute__((format(printf, 1, 2)));

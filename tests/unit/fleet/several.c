@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Several servers: a cluster whose slots move, a master that sentinels replace, replicas that must have a write, and TLS. */
+/* Several servers: a cluster whose slots move, a master that sentinels replace, replicas that must
+ * have a write, and TLS. */
 #include "fleet/client.h"
 #include "tests/harness/free_port.h"
 #include "tests/unit/fleet/server.h"
@@ -134,7 +135,8 @@ Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_aft
     cr_expect_eq(whole_operation(client, key), 2, "%c: %s", key, idem_fleet_api.problem(client));
   cr_expect_eq(atomic_load(&shared_of(client)->changes), 0, "a move is no failure");
 
-  /* One slot on its way: what is not there any more is asked for where it goes (ASK), and then is there (MOVED). */
+  /* One slot on its way: what is not there any more is asked for where it goes (ASK), and
+   * then is there (MOVED). */
   const char *name = name_of('a', 'c');
   char slot[16], owner[64], target[64];
   snprintf(slot, sizeof(slot), "%s", sh("redis-cli -p %u CLUSTER KEYSLOT '%s'", node[0].port, name));
@@ -154,7 +156,8 @@ Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_aft
     usleep(10000);
   cr_expect_eq(rc, 2, "%s", idem_fleet_api.problem(client));
 
-  /* Some keys of an operation have moved, and the others do a moment later: until then neither server can tell. */
+  /* Some keys of an operation have moved, and the others do a moment later: until then
+   * neither server can tell. */
   name = name_of('b', 'c');
   snprintf(slot, sizeof(slot), "%s", sh("redis-cli -p %u CLUSTER KEYSLOT '%s'", node[0].port, name));
   from = server_of(atoi(slot)), to = (from + 1) % SERVERS;
@@ -193,7 +196,8 @@ Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_aft
   cr_expect_eq(good + bad, 26);
 }
 
-/* Processes come to know the servers in orders of their own, and one may begin with the very one that is away. */
+/* Processes come to know the servers in orders of their own, and one may begin with the
+ * very one that is away. */
 Test(fleet_several, a_server_of_a_cluster_that_is_away_is_so_for_all_processes_and_the_others_are_not)
 {
   enum { FIRST = 'a', LAST = 'p' };
@@ -291,7 +295,8 @@ Test(fleet_several, sentinels_tell_the_master_and_then_the_next_one)
     usleep(rc < 0 ? 50000 : 0);
   }
   cr_expect_eq(rc, 2, "%s", idem_fleet_api.problem(client));
-  /* Another process, which knows no master yet, comes when the time is over that the fleet is left alone for. */
+  /* Another process, which knows no master yet, comes when the time is over that the
+   * fleet is left alone for. */
   atomic_store(&shared_of(client)->away[0].until_us, 1);
   cr_expect_eq(whole_operation(client_beside(client, url), 'k'), 2, "%s", idem_fleet_api.problem(client));
   snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%u/another?" LIMITS, node[2].port);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Answers to judge. One is stored or refused; what of it counts must not depend on the pieces in which it came.
+ * Answers to judge. One is stored or refused; what of it counts must not depend on the pieces in which it
+ * came.
  *
  *     ALL_ARE(samples, IDEM_REFUSED);                                // struct answer_sample[]
  *     cr_assert_eq(answer_stored(OK("text/plain"), "a"), IDEM_STORED);
@@ -28,7 +29,8 @@ extern struct idem_usage answer_usage;
 int answer_commit(const struct idem_recording *recording);
 int answer_stored(const char *headers, const char *body);
 
-/* Whether a call to `path` that has no headers, under `rule` (NULL: the fixture's), takes it for an answer. */
+/* Whether a call to `path` that has no headers, under `rule` (NULL: the fixture's),
+ * takes it for an answer. */
 bool answer_accepted(const char *path, const struct idem_rule *rule, const struct answer_sample *sample,
                      struct idem_error *why);
 

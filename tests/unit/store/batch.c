@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes that wait for somebody else's transaction: done by whoever leads, whatever becomes of writers and leaders. */
+/* Writes that wait for somebody else's transaction: done by whoever leads, whatever becomes
+ * of writers and leaders. */
 #include "store/records/batch.h"
 #include "store/base/claim_table.h"
 #include "store/state/state.h"
@@ -559,8 +560,9 @@ Test(store_batch, two_of_one_key_are_not_in_one_transaction)
   cr_expect_eq(verify.damaged + verify.strays, 0);
 }
 
-/* Writers and leaders are killed whenever it comes: in the middle of a spill, of a transaction, of telling the others. What a
- * call was told to be stored is there, and nothing waits for the dead. IDEMSHIM_KILLS: how often. */
+/* Writers and leaders are killed whenever it comes: in the middle of a spill, of a transaction, of telling
+ * the others. What a call was told to be stored is there, and nothing waits for the dead. IDEMSHIM_KILLS: how
+ * often. */
 enum { KILLED_PROCESSES = 4, KILLED_THREADS = 3 };
 
 struct busy {

@@ -398,7 +398,8 @@ Test(store_calls, churn_join_gives_the_answer_of_the_other_key)
   cr_expect_str_eq(second.call.id, first.call.id);
 }
 
-/* Beside a key of its own a header counts only if it is known to matter; two keys with another model there are two calls. */
+/* Beside a key of its own a header counts only if it is known to matter; two keys with another
+ * model there are two calls. */
 Test(store_calls, another_header_is_no_churn)
 {
   struct caller first = keyed("Idempotency-Key: k1", "{}"), second = keyed("Idempotency-Key: k2", "{}"),

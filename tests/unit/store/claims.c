@@ -28,7 +28,8 @@ static uint64_t last_transaction(void)
   return txn;
 }
 
-/* Begins the call in a process that is killed in the middle of it. The upstream key that it had, if it is asked for. */
+/* Begins the call in a process that is killed in the middle of it. The upstream key that it
+ * had, if it is asked for. */
 static void die_with(const char *text, char key[37])
 {
   int status, pipes[2];

@@ -329,7 +329,8 @@ static bool puts_one(bool deletes)
   return WIFEXITED(status) && WEXITSTATUS(status) == 1;
 }
 
-/* LMDB may merge the page of a key that goes with a neighbour, also if its transaction has put the key itself. */
+/* LMDB may merge the page of a key that goes with a neighbour, also if its transaction
+ * has put the key itself. */
 Test(store_damage, a_key_is_not_deleted_beside_a_page_that_is_damaged)
 {
   enum { FLAGS = 10, LOWER = 12, LEAF = 2 };

@@ -128,8 +128,8 @@ static int rob(int fd)
   return 1;
 }
 
-/* The lock file, the data file, what is written to it at once, and the claims: each alone, for what comes after them
- * is opened anew. */
+/* The lock file, the data file, what is written to it at once, and the claims: each alone, for what comes
+ * after them is opened anew. */
 Test(store_descriptors, no_file_of_the_apps_under_a_number_of_ours_is_touched)
 {
   int robbed = 0;

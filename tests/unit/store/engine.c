@@ -117,7 +117,8 @@ static int ask_to_be_stopped(struct writer *writer, void *unused)
   return put_mark(writer);
 }
 
-/* In a group of its own whose parent is in another one, for nobody could let an orphaned group go on, and it is not stopped. */
+/* In a group of its own whose parent is in another one, for nobody could let an orphaned group go on,
+ * and it is not stopped. */
 Test(store_engine, a_command_is_stopped_between_its_writes)
 {
   struct reader *reader;
@@ -199,8 +200,8 @@ static off_t file_size(void)
   return stat.st_size;
 }
 
-/* After whatever has made LMDB give up, this process goes on writing, and so do others; what was read before is there
- * until it is left. */
+/* After whatever has made LMDB give up, this process goes on writing, and so do others; what was read before
+ * is there until it is left. */
 static void expect_going_on(int (*give_up)(void))
 {
   enum { WRITES = 20, MORE_WRITES = 200, A_FEW_PAGES = 20 * 4096 };

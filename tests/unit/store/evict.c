@@ -152,7 +152,8 @@ Test(store_room, failed_calls_do_not_fill_it_for_ever)
     cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED, "%d", i);
 }
 
-/* Whatever its app does with it, and however long that takes: what has come meanwhile is five times what the file may have. */
+/* Whatever its app does with it, and however long that takes: what has come meanwhile is five times
+ * what the file may have. */
 Test(store_room, an_answer_that_is_not_left_keeps_no_room)
 {
   const size_t sizes[] = {100, 10000, LARGE_ANSWER};
@@ -216,7 +217,8 @@ static bool is_blocked(int signal)
   return sigismember(&blocked, signal);
 }
 
-/* Ctrl-Z of a command would keep its snapshot for as long as it is stopped; an app's signals are the app's. */
+/* Ctrl-Z of a command would keep its snapshot for as long as it is stopped; an app's
+ * signals are the app's. */
 Test(store_room, a_command_is_not_stopped_while_it_has_a_snapshot)
 {
   for (int is_command = 0; is_command < 2; is_command++) {
@@ -303,7 +305,8 @@ Test(store_room, on_a_full_disk_the_oldest_make_room_and_rm_and_gc_work)
   umount2(dir, MNT_DETACH);
 }
 
-/* Of the usual sizes, then of long ones, then of the usual again; each is stored, or ask_number() fails. Serial numbers are from 1. */
+/* Of the usual sizes, then of long ones, then of the usual again; each is stored, or ask_number() fails.
+ * Serial numbers are from 1. */
 Test(store_room, a_full_store_takes_any_mix_of_sizes_for_as_much_that_is_oldest)
 {
   enum { ROOM = 16 << 20, MOST = 10000 };

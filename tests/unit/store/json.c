@@ -251,7 +251,8 @@ Test(store_json, what_is_ignored_in_what_is_ignored_names_nothing_else)
   }
 }
 
-/* Or it would be named by its bytes, which is another name than the one that it has as JSON, and be paid for once more. */
+/* Or it would be named by its bytes, which is another name than the one that it has as JSON, and
+ * be paid for once more. */
 Test(store_json, want_of_memory_is_told_from_what_is_no_json)
 {
   enum { LEN = 64 << 20 };

@@ -134,8 +134,8 @@ static long new_pages(void)
   return usage.ru_minflt;
 }
 
-/* A long one has most of a megabyte of pages behind it that a short one does without: who asks for both in turn is not to pay for them
- * each time. */
+/* A long one has most of a megabyte of pages behind it that a short one does without: who asks for both in
+ * turn is not to pay for them each time. */
 Test(store_kept, what_is_asked_for_in_turn_costs_no_pages)
 {
   static const int turns[] = {1, 2, 3, 10, 100};

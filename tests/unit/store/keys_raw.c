@@ -47,7 +47,8 @@ Test(store_raw_names, what_came_before_changes_no_digest)
   cr_expect_geq(known, 90u);
 }
 
-/* A rule says what a call is. By the raw name of another rule it would get an answer before anybody asks what it is. */
+/* A rule says what a call is. By the raw name of another rule it would get an answer before
+ * anybody asks what it is. */
 Test(store_raw_names, each_rule_has_raw_names_of_its_own)
 {
   static const char *const rules[] = {"",           "ignore=/a", "tenant=none", "key=json:/a", "key=json:/b",
@@ -143,7 +144,8 @@ Test(store_raw_names, two_long_texts_that_end_alike_have_two_raw_names)
   cr_expect_neq(memcmp(raw[0], raw[1], IDEM_KEY_SIZE), 0);
 }
 
-/* Whichever way it is named: a raw name that two requests share is one answer for both, as far as nobody compares. */
+/* Whichever way it is named: a raw name that two requests share is one answer for both, as
+ * far as nobody compares. */
 Test(store_raw_names, all_that_counts_is_in_the_raw_name)
 {
   enum { OTHERS = 22 };

@@ -331,7 +331,8 @@ Test(store_tenants, two_stores_do_not_agree_on_tenants)
   fixture_open(&other, "");
   there = caller_of(&other, "{}");
   cr_expect_str_neq(caller_key(&here), caller_key(&there));
-  /* Nor on a raw name: whoever has one can try neither credentials against its first half, nor texts against its second. */
+  /* Nor on a raw name: whoever has one can try neither credentials against its first half, nor
+   * texts against its second. */
   const uint8_t *raw[] = {here.call.priv.raw, there.call.priv.raw};
   cr_expect_neq(memcmp(raw[0], raw[1], IDEM_KEY_SIZE / 2), 0);
   cr_expect_neq(memcmp(raw[0] + IDEM_KEY_SIZE / 2, raw[1] + IDEM_KEY_SIZE / 2, IDEM_KEY_SIZE / 2), 0);

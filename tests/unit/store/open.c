@@ -440,7 +440,8 @@ Test(store_open, no_credential_is_ever_written)
     cr_expect_not(file_has(fixture_path(&fixture, files[i]), "test-credential-alpha"), "%s", files[i]);
 }
 
-/* What may be left of a store whose first process was killed, had no room, or lost its power while it made it. */
+/* What may be left of a store whose first process was killed, had no room, or lost its
+ * power while it made it. */
 static const struct cut {
   const char *file, *bytes;
   off_t size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process is killed while it opens a store, at each of its calls in turn, beside another one that is opening it and has come to each of
- * its locks. That one stores, and a third replays.
+ * A process is killed while it opens a store, at each of its calls in turn, beside another one that is
+ * opening it and has come to each of its locks. That one stores, and a third replays.
  */
 #include "tests/unit/store/fixture.h"
 
@@ -114,8 +114,8 @@ static void expect_well(pid_t pid, int at, int other_at)
   cr_expect_eq(status, 0, "killed at call %d, the other one at lock %d", at, other_at);
 }
 
-/* The one that is killed may wait for the other before it comes to its call. How long each is waited for decides how much is found, not
- * whether it is well. False: one of them has no such call. */
+/* The one that is killed may wait for the other before it comes to its call. How long each is waited for
+ * decides how much is found, not whether it is well. False: one of them has no such call. */
 static bool kill_at(int at, int other_at, int verdict)
 {
   int status;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The power goes. What LMDB writes to the data file is recorded, with its flushes and with what was acknowledged; an image of the
- * disk is made for points in between: what was flushed is there, and of what was not each sector of 512 bytes is there or not,
- * as it comes. Each image opens, is sound, and has all that was acknowledged before. IDEMSHIM_POWER_CUTS: how many.
+ * The power goes. What LMDB writes to the data file is recorded, with its flushes and with what was
+ * acknowledged; an image of the disk is made for points in between: what was flushed is there, and of what
+ * was not each sector of 512 bytes is there or not, as it comes. Each image opens, is sound, and has all that
+ * was acknowledged before. IDEMSHIM_POWER_CUTS: how many.
  */
 #include "tests/unit/store/power.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* power: what is written to the data file, for power.c. One file alone can stand before libc's pwrite(), and that is engine.c. */
+/* power: what is written to the data file, for power.c. One file alone can stand before libc's pwrite(),
+ * and that is engine.c. */
 #ifndef TESTS_STORE_POWER_H
 #define TESTS_STORE_POWER_H
 

@@ -107,8 +107,8 @@ Test(store_sequence, a_number_whose_answer_did_not_arrive_is_used_again)
   caller_leave(&next, true);
 }
 
-/* The bytes of a request lead to its key, and from there to what was asked under a number of it: that may be another content, if only by
- * a header. */
+/* The bytes of a request lead to its key, and from there to what was asked under a number of it: that may be
+ * another content, if only by a header. */
 Test(store_sequence, a_number_of_one_key_that_had_another_content_is_a_mismatch)
 {
   struct idem_error error = {""};
@@ -290,7 +290,8 @@ Test(store_numbers, a_content_is_forgotten_a_ttl_after_its_last_answer)
   repeats_release(&repeats);
 }
 
-/* A table that keeps what is over would grow: what it has after many rounds is what it had after the first. */
+/* A table that keeps what is over would grow: what it has after many rounds is what
+ * it had after the first. */
 Test(store_numbers, the_places_of_what_is_over_are_used_again)
 {
   struct repeats repeats = {.part = {NULL}};
