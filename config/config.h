@@ -191,6 +191,7 @@ struct idem_config {
   bool open_early;                  /* before there is a call */
   bool hook_dl;
   uint64_t run;                    /* of which run it is; 0: of none, the process is one */
+  uint64_t durable_ms;             /* how long answers of a durable run stay at least; 0: it is none */
   const struct idem_fault *faults; /* of a live run */
   size_t fault_count;
   bool summary;      /* each process says at its exit what it has sent again */

@@ -211,7 +211,7 @@ static int idem_parse_field_number(const struct idem_field *field, const struct 
 
   for (size_t i = 0; i < value->len; i++) {
     if (!idem_is_digit(value->data[i]) || number > UINT32_MAX)
-      return idem_value_refuse(value, "the number of an exchange", "");
+      return idem_value_refuse(value, "a number", "");
     number = number * 10 + (uint64_t)(value->data[i] - '0');
   }
   *IDEM_MEMBER(uint64_t) = number;
@@ -469,6 +469,23 @@ static int add_rest(struct loader *l)
   return result;
 }
 
+/* What a rule says otherwise of repeats stays, and so does a time to live that is longer. With "replay" the
+ * second of two equal calls would be answered within one start, and a program that draws twice would get one
+ * answer. */
+static void make_durable(struct loader *l)
+{
+  for (size_t i = 0; i < l->draft.count; i++) {
+    struct idem_rule *rule = &l->draft.rules[i];
+    if (rule->action != IDEM_ACTION_STORE)
+      continue;
+    if (rule->repeats == IDEM_REPEATS_REPLAY)
+      rule->repeats = IDEM_REPEATS_SEQUENCE;
+    rule->guard = true;
+    if (rule->ttl_ms < l->config.durable_ms)
+      rule->ttl_ms = l->config.durable_ms;
+  }
+}
+
 /* Dollars are counted by a file, and a budget that counts nothing would look like one. */
 static int expect_prices(const struct loader *l)
 {
@@ -504,6 +521,8 @@ static int load(struct loader *l, enum part part)
     result = find_store(l);
   if (result == 0)
     result = add_rest(l);
+  if (result == 0 && l->config.durable_ms)
+    make_durable(l);
   if (result == 0 && l->config.fault_count && l->config.tape_dir && l->config.mode != IDEM_MODE_REPLAY)
     result = idem_error_set(
         l->error, -EINVAL,

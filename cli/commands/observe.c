@@ -96,5 +96,5 @@ int cli_observe_run(char **argv)
 {
   prices = cli_prices_file(NULL);
   look(&before);
-  return cli_launch_and_wait(argv, NULL, tell);
+  return cli_launch_and_wait(argv, &(struct cli_waiting){.end = tell});
 }

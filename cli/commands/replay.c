@@ -4,6 +4,7 @@
 #include "cli/launch/find_store.h"
 #include "cli/launch/launch.h"
 #include "cli/launch/replay_state.h"
+#include "cli/launch/temporary.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
 #include "cli/tape/faults.h"
@@ -268,7 +269,9 @@ static int replay(const struct cli_options *options, int argc, char **argv)
   if (code == CLI_OK)
     code = set_origins(options);
   asked = options;
-  return code == CLI_OK ? cli_launch_and_wait(argv + program, check_tape, account) : code;
+  return code == CLI_OK
+             ? cli_launch_and_wait(argv + program, &(struct cli_waiting){.check = check_tape, .end = account})
+             : code;
 }
 
 const struct cli_command cli_command_replay = {

@@ -9,7 +9,7 @@
 
 #include "cli/command/command.h"
 #include "cli/launch/launch.h"
-#include "cli/launch/replay_state.h"
+#include "cli/launch/temporary.h"
 #include "cli/output/output.h"
 #include "config/kernel.h"
 #include "config/words.h"

@@ -28,19 +28,31 @@ char *cli_absolute(const char *path)
   return out;
 }
 
-/* Never makes a store: a typing mistake in --store would leave an empty one behind and say that
- * nothing is stored. */
-int cli_open_store(const struct idem_config *config, struct idem_store **out, struct idem_error *error)
+static int open_store(const struct idem_config *config, bool must_exist, struct idem_store **out,
+                      struct idem_error *error)
 {
   struct idem_store_options options = {.dir = config->store_dir,
                                        .size = config->store_size,
                                        .sync = config->sync,
                                        /* A person waits longer for another's write than an app may. */
                                        .patience_ms = 10000,
-                                       .must_exist = true,
+                                       .must_exist = must_exist,
                                        .key_file = config->key_file,
                                        .fleet = config->fleet};
   return idem_store_open(out, &options, error);
+}
+
+/* Never makes a store: a typing mistake in --store would leave an empty one behind and say that
+ * nothing is stored. */
+int cli_open_store(const struct idem_config *config, struct idem_store **out, struct idem_error *error)
+{
+  return open_store(config, true, out, error);
+}
+
+int cli_open_or_make_store(const struct idem_config *config, struct idem_store **out,
+                           struct idem_error *error)
+{
+  return open_store(config, false, out, error);
 }
 
 void cli_tell_ignored(const struct idem_config *config)

@@ -26,8 +26,13 @@
  */
 int cli_find_store(const struct cli_options *options, bool only_reads, struct idem_store **out);
 
-/* Opens the store of a configuration, if it is there: 0, -ENOENT, or -errno with the message. */
+/* Opens the store of a configuration, if it is there: 0, -ENOENT, or -errno with the message. One of a fleet
+ * refers to the configuration for as long as it is open. */
 int cli_open_store(const struct idem_config *config, struct idem_store **out, struct idem_error *error);
+
+/* The same as the library does it: one that is not there is made. */
+int cli_open_or_make_store(const struct idem_config *config, struct idem_store **out,
+                           struct idem_error *error);
 
 /* Warns of each configuration file that is not read, by itself in cli_find_store(). */
 void cli_tell_ignored(const struct idem_config *config);

@@ -3,7 +3,8 @@
  * From options to a program that runs under the preload. Three steps that can each say no before anything is
  * started: the options become variables, the configuration that results is loaded as the shim would load it,
  * and the library is found. Then this process becomes the program (execvp), which so has its pid, its
- * terminal and its exit status to itself.
+ * terminal and its exit status to itself; or, where something is told at the end, it starts the program as a
+ * child and waits.
  */
 #include "cli/launch/launch.h"
 
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What env(1) and shells exit with when a program cannot be started. */
@@ -314,10 +316,32 @@ static int end_as(int status)
   return 128 + WTERMSIG(status);
 }
 
+/* Until the program has ended. A stop of it is ours, too, so that a shell sees it; what lets us go on may
+ * have been sent to us alone, and a second SIGCONT is no harm. -1, with errno: it cannot be waited for. */
+static int wait_for_program(void (*look)(void))
+{
+  enum { EACH_NS = 50000000 };
+  int status = 0;
+  pid_t ended;
+  do {
+    ended = waitpid(program, &status, (look ? WNOHANG : 0) | WUNTRACED);
+    /* Behind the wait, so that what the program has left at its end is looked at. */
+    if (look)
+      look();
+    if (ended == program && WIFSTOPPED(status)) {
+      raise(SIGSTOP);
+      kill(program, SIGCONT);
+      ended = 0;
+    } else if (ended == 0) {
+      nanosleep(&(struct timespec){.tv_nsec = EACH_NS}, NULL);
+    }
+  } while (ended == 0 || (ended < 0 && errno == EINTR));
+  return ended < 0 ? -1 : status;
+}
+
 /* Signals wait from before the handlers until the child has its own again and `program` is known, so that
- * none is lost or passed on to nobody. `end` is given the exit, or 128 and the signal, as a shell has it;
- * where it returns the same, this process ends as the program has, by its signal too. */
-int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *config), int (*end)(int code))
+ * none is lost or passed on to nobody. */
+int cli_launch_and_wait(char **argv, const struct cli_waiting *waiting)
 {
   /* The last is not passed on: who ignores it would never hear of the end. */
   static const int passed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
@@ -325,7 +349,7 @@ int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *conf
    * them between two waits. */
   struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO};
   struct sigaction before[sizeof(passed) / sizeof(*passed)];
-  int code = prepare_program(argv, check), status = 0;
+  int code = prepare_program(argv, waiting->check);
   if (code != CLI_OK)
     return code;
   sigset_t all, was;
@@ -346,11 +370,11 @@ int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *conf
     _exit(become(argv));
   }
   sigprocmask(SIG_SETMASK, &was, NULL);
-  if (program < 0)
-    return cli_fail(CLI_STORE, "%s cannot be started: %s", argv[0], strerror(errno));
-  while (waitpid(program, &status, 0) < 0 && errno == EINTR)
-    continue;
+  int status = program < 0 ? -1 : wait_for_program(waiting->look);
+  if (status < 0)
+    return cli_fail(CLI_STORE, "%s cannot be %s: %s", argv[0], program < 0 ? "started" : "waited for",
+                    strerror(errno));
   int ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  code = end(ended);
+  code = waiting->end(ended);
   return code == ended ? end_as(status) : code;
 }

@@ -26,10 +26,22 @@ void cli_begin_run(void);
  * back only if nothing was started, with the code to exit with: 126, 127, or CLI_USAGE. */
 int cli_launch(char **argv, int (*check)(const struct idem_config *config));
 
-/* The same with the program as a child, which gets the signals that this process is sent. Then asks `end`
- * with what it exited with, and exits with what that says; as the program did, by a signal too, if it says
- * the same. */
-int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *config), int (*end)(int code));
+/*
+ * The same with the program as a child, which gets the signals that this process is sent; where it is
+ * stopped, so is this process, until a shell lets it go on. Exits with what `end` says, and as the program
+ * did, by a signal too, if it says the same.
+ *
+ *     static int account(int code) { ...; return code; }
+ *     return cli_launch_and_wait(argv, &(struct cli_waiting){.end = account});
+ *
+ * Where nothing was started, `end` is not asked.
+ */
+struct cli_waiting {
+  int (*check)(const struct idem_config *config); /* before it is started; may be NULL */
+  void (*look)(void);   /* now and then, and once more behind the program's end; may be NULL */
+  int (*end)(int code); /* the code that the program exited with; 128 and the signal, as a shell has it */
+};
+int cli_launch_and_wait(char **argv, const struct cli_waiting *waiting);
 
 /* CLI_USAGE, said why, where a rule has budget=usd: and its file of prices cannot be used;
  * `more` ends the line. */

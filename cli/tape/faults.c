@@ -2,7 +2,7 @@
 #include "cli/tape/faults.h"
 
 #include "cli/command/command.h"
-#include "cli/launch/replay_state.h"
+#include "cli/launch/temporary.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
 #include "cli/tape/tape.h"

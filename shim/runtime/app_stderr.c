@@ -140,6 +140,11 @@ bool app_stderr_write(const char *line, size_t len)
   return written == (ssize_t)len;
 }
 
+bool app_stderr_is_of_copy(void)
+{
+  return copied.is_copy;
+}
+
 void app_stderr_in_copy(pid_t owner)
 {
   copied.is_copy = true;

@@ -28,6 +28,7 @@ bool app_stderr_write(const char *line, size_t len);
 
 /* In a copy of process `owner`, before its descriptors are replaced. */
 void app_stderr_in_copy(pid_t owner);
+bool app_stderr_is_of_copy(void);
 
 /* write() for what may be a pipe whose reader has gone, or a file past RLIMIT_FSIZE:
  * neither kills the app. */

@@ -146,7 +146,9 @@ void report_event(const struct event *event)
     put_field(&line, "scope", event->request->scope.data, event->request->scope.len);
   }
   put(&line, "}\n", 2);
-  if (!write_to(config->log, &line) && !is_stderr(config->log))
+  /* A log of a run has gone with it when a copy of one of its processes is done. */
+  bool is_late = app_stderr_is_of_copy();
+  if (!write_to(config->log, &line) && !is_stderr(config->log) && !(is_late && errno == ENOENT))
     report_problem(PROBLEM_NO_LOG, "cannot write to IDEMSHIM_LOG=%s: %s", config->log, strerror(errno));
   errno = saved;
 }

@@ -134,6 +134,67 @@ Test(cli_durable, a_log_of_its_own_is_where_temporary_files_are_and_goes_with_th
   run_release(&left);
 }
 
+/* As a supervisor starts its jobs that does not wait for them. */
+Test(cli_durable, an_exit_is_known_where_nobody_waits_for_children)
+{
+  struct run r = run_shell_plain(&w, "trap '' CHLD; exec idemshim run --durable night -- sh -c 'exit 3'");
+
+  expect_end(&r, 3, "run night: 0 replayed, 0 sent; unfinished");
+}
+
+Test(cli_durable, signals_reach_the_program)
+{
+  struct run r = start_plain(&w, "idemshim", "run", "--durable", "night", "--", "sh", "-c",
+                             "trap 'echo one' USR1; trap 'echo two; exit 4' INT; echo up; while :; do sleep "
+                             "0.05; done",
+                             NULL);
+
+  wait_until((run_look(&r), r.out && strstr(r.out, "up")));
+  run_signal(&r, SIGUSR1);
+  wait_until((run_look(&r), r.out && strstr(r.out, "one")));
+  run_signal(&r, SIGINT);
+  run_wait(&r);
+  cr_expect(strstr(r.out, "two"), "%s", r.out);
+  expect_end(&r, 4, "unfinished");
+}
+
+/* Its copy goes on with the call when the run is over, and then has a log to write to no more. */
+Test(cli_durable, a_program_that_is_killed_leaves_nothing_but_its_answer)
+{
+  world_unset(&w, "IDEMSHIM_LOG");
+  world_env(&w, "TMPDIR", "%s", world_path(&w, "tmp"));
+  world_env(&w, "GATED", "%s", world_url(&w, "/v1/chat/completions?mock=gate%3Dlate,gate_first%3D1"));
+  struct run made = run_shell_plain(&w, "mkdir \"$TMPDIR\"");
+  struct run r = start_plain(&w, "idemshim", "run", "--durable", "night", "--", "sh", "-c",
+                             "curl -sS -d '{\"a\":1}' \"$GATED\" & echo \"pid $! .\"; wait $!; exit 3", NULL);
+  int pid = 0;
+
+  wait_until((run_look(&r), r.out && sscanf(r.out, "pid %d .", &pid) == 1));
+  wait_until(world_orphans(&w) > 0);
+  cr_assert_eq(kill(pid, SIGKILL), 0);
+  run_wait(&r);
+  mock_open(&w, "late");
+  wait_until(runs() == 1);
+  struct run left = run_shell_plain(&w, "ls \"$TMPDIR\"");
+  cr_expect_str_eq(left.out, "");
+  cr_expect(!strstr(r.err, "cannot write"), "%s", r.err);
+  expect_end(&r, 3, "unfinished");
+  run_release(&made);
+  run_release(&left);
+}
+
+Test(cli_durable, the_key_of_another_store_is_a_mistake)
+{
+  struct run first = start("2", "a");
+  struct run key = run_shell_plain(&w, "head -c 32 /dev/zero >\"$HOME/key\"; chmod 600 \"$HOME/key\"");
+  struct run r = run_plain(&w, "idemshim", "run", "--durable", "night", "--key-file", world_path(&w, "key"),
+                           "--", "true", NULL);
+
+  expect_end(&r, 2, "nothing was started");
+  run_release(&first);
+  run_release(&key);
+}
+
 Test(cli_durable, mistakes_are_named_and_start_nothing)
 {
   static const struct {

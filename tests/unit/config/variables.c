@@ -462,6 +462,27 @@ Test(config_rule_file, that_is_a_pipe_does_not_hang_the_app, .init = enter_direc
   SAYS("IDEMSHIM_RULES: expected a regular file, not \"idemshim.rules\"");
 }
 
+/* What else a built-in rule is, it stays: its answers are judged by its name. */
+Test(config_variable, durable_keeps_answers_and_counts_calls, .fini = release)
+{
+  const uint64_t month = UINT64_C(30) * 86400000, year = UINT64_C(365) * 86400000;
+
+  LOADS("IDEMSHIM_DURABLE", "30d");
+  for (size_t i = 0; i < config.rule_count; i++) {
+    const struct idem_rule *rule = &config.rules[i];
+    if (rule->action != IDEM_ACTION_STORE)
+      continue;
+    cr_expect(rule->name && rule->guard && rule->repeats == IDEM_REPEATS_SEQUENCE && rule->ttl_ms == month);
+  }
+  LOADS("IDEMSHIM_DURABLE", "30d", "IDEMSHIM_RULES", "host=a ttl=365d repeats=fresh; host=b action=bypass");
+  cr_expect_eq(config.rules[0].ttl_ms, year);
+  cr_expect_eq(config.rules[0].repeats, IDEM_REPEATS_FRESH);
+  cr_expect(!config.rules[1].guard);
+  LOADS("IDEMSHIM_DURABLE", "");
+  cr_expect(!config.rules[0].guard);
+  REFUSED("IDEMSHIM_DURABLE", "soon");
+}
+
 Test(config_docs, tell_everything_about_every_variable_and_field)
 {
   size_t variables = 0, fields = 0;
@@ -470,7 +491,7 @@ Test(config_docs, tell_everything_about_every_variable_and_field)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
   for (const struct idem_doc *doc = idem_field_docs; doc->name; doc++, fields++)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
-  cr_expect_eq(variables, 35);
+  cr_expect_eq(variables, 36);
   cr_expect_eq(fields, 31);
 }
 
