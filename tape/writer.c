@@ -288,9 +288,14 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
   struct idem_error why = {""};
   judge(call, request, &judged, &why);
   int rc = copy.unnamed ? -ENOMEM : tape_record_compose(&buffer, &copy, request, &judged, &layout);
+  bool is_larger = rc == -EFBIG;
   if (rc == 0)
     rc = finish(writer, &buffer, &layout, 0);
-  rc = rc < 0 ? path_fail(error, rc, writer->dir) : append(writer, &buffer, error);
+  if (is_larger)
+    idem_error_set(error, rc, "a body or header is larger than the %d MiB that a tape keeps of one",
+                   (int)(TAPE_RECORD_MOST / 4 >> 20));
+  else
+    rc = rc < 0 ? path_fail(error, rc, writer->dir) : append(writer, &buffer, error);
   free(buffer.data);
   quiet_end(&quiet);
   return rc;

@@ -34,6 +34,9 @@ static int price_answer(void *arg, const struct idem_answer *answer)
    * alias. */
   char *asked = cli_model(answer->path, answer->request_body);
   cli_reply_read(&reply, answer->headers, answer->body, false);
+  /* A body that its program decodes itself is not read here; what it tells was read when it was stored. */
+  if (reply.usage.input < 0 && reply.usage.output < 0)
+    reply.usage = answer->usage;
   const char *model = asked && *asked ? asked : reply.model ? reply.model : "";
   struct cli_tokens_used used = cli_tokens_used(&reply), repeat = cli_tokens_of_repeat(&reply, INT64_MAX);
   struct cli_money_row *row = cli_money_row(&pricing->money, model);

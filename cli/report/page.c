@@ -114,8 +114,8 @@ static void put_sums(const struct report *report)
     retries += call->previous != 0;
     timeouts += report_gave_up_after(report, call) >= 0;
     saved += replayed;
-    input_tokens += !replayed && call->usage.input > 0 ? (uint64_t)call->usage.input : 0;
-    output_tokens += !replayed && call->usage.output > 0 ? (uint64_t)call->usage.output : 0;
+    input_tokens += !replayed && !call->rescued && call->usage.input > 0 ? (uint64_t)call->usage.input : 0;
+    output_tokens += !replayed && !call->rescued && call->usage.output > 0 ? (uint64_t)call->usage.output : 0;
   }
   fputs("<dl class=sums>\n", out);
   put_sum(out, "Calls", report->count, false);

@@ -52,9 +52,31 @@ static void price(struct report *report, struct report_call *call, const struct 
     row->unpriced += call->usd < 0;
     *(replayed ? &row->saved : &row->paid) += call->usd > 0 ? call->usd : 0;
     row->given_up += call->what == TAPE_RESCUE && call->usd > 0 ? call->usd : 0;
+    call->row_of_money = row;
   }
   cli_reply_release(&reply);
   free(asked);
+}
+
+/* A stream may have told its tokens before the app gave it up, and its rescue, which comes later, tells them
+ * all: upstream is paid once. */
+static void count_once(struct report *report, const struct report_call *rescue)
+{
+  struct report_call *call = NULL;
+  for (size_t i = report->count; i-- > 0 && !call;) {
+    struct report_call *at = &report->calls[i];
+    if (at->what == TAPE_LIVE && at->failed && at->sequence == rescue->sequence &&
+        at->process_us == rescue->process_us)
+      call = at;
+  }
+  if (!call || call->rescued)
+    return;
+  call->rescued = true;
+  if (!call->row_of_money)
+    return;
+  call->row_of_money->calls--;
+  call->row_of_money->unpriced -= call->usd < 0;
+  call->row_of_money->paid -= call->usd > 0 ? call->usd : 0;
 }
 
 /* Exchanges come in the order of the tape, so the first one is the beginning of the run. */
@@ -87,6 +109,8 @@ static int visit(void *arg, const struct tape_record *record)
                                .what = (uint8_t)record->call.what,
                                .failed = cli_record_failed(record),
                                .usd = -1,
+                               .process_us = record->call.process_us,
+                               .sequence = record->call.sequence,
                                .no_answer = outcome->no_answer,
                                .stream = cli_is_event_stream(record->outcome.headers)};
   memcpy(call->id, record->call.id, sizeof(call->id));
@@ -100,6 +124,8 @@ static int visit(void *arg, const struct tape_record *record)
     snprintf(call->operation, sizeof(call->operation), "%s %" PRIu16, name, (uint16_t)record->call.number);
   if (report->prices)
     price(report, call, record);
+  if (call->what == TAPE_RESCUE)
+    count_once(report, call);
   return CLI_OK;
 }
 

@@ -55,7 +55,11 @@ struct report_call {
   uint16_t status;
   uint8_t what;
   bool failed, stream, no_answer;
-  double usd; /* paid, or of a replay saved; negative: there is no price */
+  bool rescued; /* given up by the app: all that it took is in its rescue, and in no sum a second time */
+  double usd;   /* paid, or of a replay saved; negative: there is no price */
+  int64_t process_us; /* of which process, and which of its calls: a rescue has those of its call */
+  uint64_t sequence;
+  struct cli_money_row *row_of_money; /* while it is read; NULL: it is in no sum */
   char id[IDEM_ID_SIZE];
   char operation[IDEM_ID_SIZE +
                  8];       /* what attempts of one share: its id, or its name on the tape and its number */

@@ -55,6 +55,7 @@ struct entry {
   int64_t start_us, took_us, first_us;
   char *origin, *headers, *answer_headers, *body;
   size_t body_len;
+  bool spoiled; /* what should be base64 is none */
   struct idem_span *lines;
   size_t line_count;
   struct tape_chunk *chunks;
@@ -175,6 +176,7 @@ static void read_base64(struct entry *entry, const char *text)
                 ? EVP_DecodeBlock((unsigned char *)entry->body, (const unsigned char *)text, (int)len)
                 : -1;
   entry->body_len = got > (int)pad ? (size_t)got - pad : 0;
+  entry->spoiled = entry->body && got < 0 && len;
 }
 
 /* Browsers keep the events of a stream, and not always its text. */
@@ -321,18 +323,43 @@ static enum tape_what what_of(const struct entry *entry)
   return TAPE_LIVE;
 }
 
+/* HAR 1.2 has what a form sent as its text or as its params, never both. The caller's to free; NULL: there is
+ * no such thing. */
+static char *form_of_params(const json_t *post, size_t *len)
+{
+  static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._*";
+  const json_t *params = json_object_get(post, "params");
+  char *form = NULL;
+  FILE *out = strncasecmp(text_at(post, "mimeType"), "application/x-www-form-urlencoded", 33) == 0 &&
+                      json_array_size(params)
+                  ? open_memstream(&form, len)
+                  : NULL;
+  if (!out)
+    return NULL;
+  for (size_t i = 0; i < 2 * json_array_size(params); i++) {
+    const char *text = text_at(json_array_get(params, i / 2), i % 2 ? "value" : "name");
+    fputs(i % 2 ? "=" : i ? "&" : "", out);
+    for (; *text; text++)
+      fprintf(out, strchr(plain, *text) ? "%c" : *text == ' ' ? "+" : "%%%02X", (unsigned char)*text);
+  }
+  fclose(out);
+  return form;
+}
+
 /* CLI_OK, or CLI_STORE with the reason said, which ends the import. */
 static int append(struct import *import, struct entry *entry, struct idem_request *request)
 {
-  const json_t *post = json_object_get(json_object_get(entry->request, "postData"), "text");
+  const json_t *post = json_object_get(entry->request, "postData"), *text = json_object_get(post, "text");
   const char *error_text = text_at(entry->response, "comment");
   struct idem_error error = {""};
   /* Browsers write status 0 where nothing came. */
   bool failed = !*entry->answer_headers;
   request->headers = entry->lines;
   request->header_count = entry->line_count;
-  if (post)
-    request->body = (struct idem_span){json_string_value(post), json_string_length(post)};
+  size_t form_len = 0;
+  char *form = text ? NULL : form_of_params(post, &form_len);
+  request->body = text ? (struct idem_span){json_string_value(text), json_string_length(text)}
+                       : (struct idem_span){form, form_len};
   struct tape_outcome outcome = {.curl_code = failed ? error_of(entry) : 0,
                                  .status =
                                      (uint16_t)json_integer_value(json_object_get(entry->response, "status")),
@@ -354,7 +381,9 @@ static int append(struct import *import, struct entry *entry, struct idem_reques
   snprintf(call.id, sizeof(call.id), "%s", text_at(entry->json, "_operation"));
   /* Named as a call would be, so that a replay finds it. */
   tape_name(request, &call);
-  if (tape_append(import->writer, &call, request, &outcome, &error) < 0)
+  int result = tape_append(import->writer, &call, request, &outcome, &error);
+  free(form);
+  if (result < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
   import->taken++;
   return CLI_OK;
@@ -381,6 +410,10 @@ static int take(struct import *import, struct entry *entry, struct idem_request 
   struct idem_error error = {""};
   if (!read_headers(entry) || !read_body(entry))
     return cli_fail(CLI_STORE, "out of memory");
+  if (entry->spoiled) {
+    import->unreadable++;
+    return CLI_OK;
+  }
   /* With the first exchange, so that an archive in which nothing meets a rule leaves no directory behind. */
   if (!import->writer && tape_open_writer(&import->writer, import->options, &error) < 0)
     return cli_fail(CLI_STORE, "%s", error.text);

@@ -213,12 +213,13 @@ static json_t *make_span(const struct trace *trace, const char *id, const char *
   enum { INTERNAL = 1, CLIENT = 3 };
   snprintf(from, sizeof(from), "%" PRId64 "000", from_us);
   snprintf(to, sizeof(to), "%" PRId64 "000", to_us);
-  return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "traceId", trace->id, "spanId", id,
-                   "parentSpanId", parent, "name", name, "kind", *parent ? CLIENT : INTERNAL,
+  /* A model's name may have been cut within a character. */
+  return json_pack("{s:s, s:s, s:s, s:o, s:i, s:s, s:s, s:o}", "traceId", trace->id, "spanId", id,
+                   "parentSpanId", parent, "name", cli_json_string(name), "kind", *parent ? CLIENT : INTERNAL,
                    "startTimeUnixNano", from, "endTimeUnixNano", to, "attributes", attributes);
 }
 
-/* error.type is low in its number of values: libcurl's name, or the status. */
+/* error.type is low in its number of values: libcurl's name, the status, or that a success is none. */
 static void add_error(json_t *span, json_t *attributes, const struct tape_record *record)
 {
   enum { ERROR = 2 };
@@ -227,6 +228,8 @@ static void add_error(json_t *span, json_t *attributes, const struct tape_record
     return;
   if (record->outcome.curl_code)
     snprintf(text, sizeof(text), "%s", cli_curl_error(record->outcome.curl_code));
+  else if (record->outcome.no_answer)
+    snprintf(text, sizeof(text), "NO_ANSWER");
   else
     snprintf(text, sizeof(text), "%u", record->outcome.status);
   add_text(attributes, "error.type", text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `tail`: the event log for people, as it is written. */
+#include "cli/output/json.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
 #include "cli/watch/log.h"
@@ -62,7 +63,7 @@ static void put(const struct cli_options *options, const struct cli_log *log, co
     return;
   }
   /* From the document and not from the file, so that each is one line whatever is in it. */
-  json_dumpf(log->document, stdout, JSON_COMPACT);
+  json_dumpf(log->document, stdout, JSON_COMPACT | cli_json_flags());
   putchar('\n');
 }
 

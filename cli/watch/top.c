@@ -275,8 +275,9 @@ static int print_top_json(const struct top *top)
 static void put_rate(const struct top *top, const char *name, enum idem_counter counter)
 {
   char count[CLI_UNIT_SIZE];
-  /* Between two looks is a second (watch()). */
-  uint64_t more = top->has_before ? top->stats.counter[counter] - top->before.counter[counter] : 0;
+  /* Between two looks is a second (watch()); they may have been set to zero in it (stats --zero). */
+  uint64_t is = top->stats.counter[counter], was = top->before.counter[counter];
+  uint64_t more = !top->has_before ? 0 : is < was ? is : is - was;
   printf("  %s%s%s %s", cli_style(CLI_BOLD), cli_count(count, top->stats.counter[counter]),
          cli_style(CLI_PLAIN), name);
   if (more)

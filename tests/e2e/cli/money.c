@@ -84,6 +84,20 @@ Test(cli_money, what_was_paid_and_saved_is_told_by_model_by_both_forms_of_prices
   json_decref(litellm);
 }
 
+/* Its tokens were read when it was judged. */
+Test(cli_money, an_answer_that_its_program_decodes_itself_has_its_price)
+{
+  struct run r =
+      run_shim(&w, "curl", "-sS", "-o", "/dev/null", "-H", "Accept-Encoding: gzip", "-d",
+               "{\"model\":\"zipped\"}", world_url(&w, "/v1/chat/completions?mock=encoding%3Dgzip"), NULL);
+  json_t *money = money_by(written("zipped 1000 1000\n"));
+
+  cr_expect_gt(at(money, "zipped", "paid_usd"), 0);
+  expect_success(&r);
+  run_release(&r);
+  json_decref(money);
+}
+
 Test(cli_money, what_has_no_price_says_so_and_a_dated_model_has_that_of_the_plain_one)
 {
   call("new", "one");

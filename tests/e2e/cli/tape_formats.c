@@ -214,6 +214,38 @@ Test(cli_tape_formats, what_a_browser_has_saved_is_replayed_without_a_request)
   run_release(&replayed);
 }
 
+/* HAR 1.2 has a form as its text or as what is in it; a body that cannot be read is not taken for none. */
+Test(cli_tape_formats, a_form_is_had_from_its_parameters_and_bad_base64_is_told)
+{
+  static const char format[] =
+      "{\"log\":{\"entries\":[{\"startedDateTime\":\"2026-11-25T11:00:00Z\",\"time\":5,\"request\":{"
+      "\"method\":"
+      "\"POST\",\"url\":\"%s\",\"headers\":[],\"postData\":{\"mimeType\":\"application/"
+      "x-www-form-urlencoded\","
+      "\"params\":[{\"name\":\"a "
+      "b\",\"value\":\"1&2\"},{\"name\":\"c\",\"value\":\"\u00e9\"}]}},\"response\":{"
+      "\"status\":200,\"headers\":[],\"content\":{\"text\":\"fine\"}}},"
+      "{\"startedDateTime\":\"2026-11-25T11:00:01Z\",\"time\":5,\"request\":{\"method\":\"POST\",\"url\":\"%"
+      "s\","
+      "\"headers\":[]},\"response\":{\"status\":200,\"headers\":[],\"content\":{\"encoding\":\"base64\","
+      "\"text\":"
+      "\"no base64!\"}}}]}}";
+  const char *dir = world_path(&w, "imported"), *url = world_url(&w, "/v1/forms");
+  char *har = NULL;
+  cr_assert_gt(asprintf(&har, format, url, url), 0);
+  const char *path = world_write(&w, "form.har", har, strlen(har));
+  free(har);
+  struct run read =
+      run_plain(&w, "idemshim", "tape", "import", "-o", dir, path, "--hosts", "127.0.0.1", NULL);
+  struct run shown = run_plain(&w, "idemshim", "tape", "show", dir, "1", NULL);
+
+  cr_expect(strstr(read.out, "1 exchange on ") && strstr(read.out, "1 is no HTTP exchange"), "%s%s", read.out,
+            read.err);
+  cr_expect(strstr(shown.out, "a+b=1%262&c=%C3%A9"), "%s", shown.out);
+  run_release(&read);
+  run_release(&shown);
+}
+
 /* "http://host:port?q" is sent as "/?q". */
 Test(cli_tape_formats, a_url_without_a_path_keeps_its_query)
 {

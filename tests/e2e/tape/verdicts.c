@@ -54,6 +54,7 @@ Test(tape_verdicts, a_cut_stream_an_error_in_a_200_and_a_body_over_the_limit_are
   struct run ls = look("ls", tape(), NULL), json = look("ls", "--json", tape()),
              first = look("show", tape(), "1");
   struct run har = look("export", "--har", tape()), report = look("report", tape(), NULL);
+  struct run spans = look("export", "--otlp", tape());
 
   EXPECT_WORDS(&first, "no answer     the stream has no end of its provider");
   cr_expect(strstr(ls.out, "there is an error event in the stream http"), "%s", ls.out);
@@ -66,6 +67,7 @@ Test(tape_verdicts, a_cut_stream_an_error_in_a_200_and_a_body_over_the_limit_are
   json_decref(lines);
   EXPECT_WORDS(&har, "\"_error\":\"NO_ANSWER\",\"comment\":\"the stream has no end of its provider");
   EXPECT_WORDS(&report, "<dt>no answer</dt>", "<div class=bad><dt>Failed</dt><dd>3</dd></div>");
+  EXPECT_WORDS(&spans, "{\"key\":\"error.type\",\"value\":{\"stringValue\":\"NO_ANSWER\"}}");
   run_release(&ls);
   run_release(&json);
 }
@@ -141,6 +143,22 @@ Test(tape_verdicts, also_where_a_copy_has_finished_the_first)
   EXPECT_WORDS(&report, "<dt>Retries</dt><dd>1</dd>", "<dt>Of them after a timeout</dt><dd>1</dd>");
   run_release(&first);
   run_release(&retry);
+}
+
+/* Its stream has told tokens before it was given up, and tells them again when its copy is done with it. */
+Test(tape_verdicts, what_a_copy_has_finished_is_paid_for_once)
+{
+  const char *url = world_url(&w, "/v1/messages?mock=row%3Danthropic-messages,case%3Dstream,stall_ms%3D2000");
+  world_env(&w, "IDEMSHIM_TAPE", "%s", tape());
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 rescue=1m");
+  struct run first = run_shim(&w, "curl", "-s", "-m", "1", CURL_JSON("{\"stream\":true}"), url, NULL);
+  wait_until(log_events(&w, "rescued") == 1);
+  struct run report = look("report", tape(), NULL);
+
+  cr_expect_eq(first.status, 28);
+  cr_expect(strstr(first.out, "message_start"), "%s", first.out);
+  EXPECT_WORDS(&report, "<span>1 <small>in</small></span>");
+  run_release(&first);
 }
 
 Test(tape_verdicts, a_replay_gives_what_was_no_answer_as_it_was)
