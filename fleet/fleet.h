@@ -8,7 +8,7 @@
  *     case IDEM_FLEET_OWNED:
  *       if (api->sent(fleet, &limit, &claim.fence, 0) == 1)  // before the first byte; 0: it must not be sent
  *         result = send_live();
- *       api->renew(fleet, &claim.fence);                     // now and then; never waits
+ *       api->renew(fleet, &claim.fence);                     // now and then; seldom waits
  *       rc = api->commit(fleet, &limit, &claim.fence, record, len, ttl_ms, keep_ms);  // 1: stored, 0: superseded
  *       break;
  *     case IDEM_FLEET_BUSY: api->follow(fleet, key, 200, &after, take, arg);      // then claim again
@@ -184,7 +184,9 @@ struct idem_fleet_api {
   int (*sent)(struct idem_fleet_client *client, idem_fleet_limit *limit, const struct idem_fleet_fence *fence,
               unsigned replicas);
   /* For who has sent, whether or not that could be told. What the last reply for this fence has said, as
-   * `sent`; 1 as long as there is none. Costs a write; it waits only where it has to connect first. */
+   * `sent`; 1 as long as there is none. Costs a write. It waits where it has to connect first, and for one
+   * reply, at most connect-timeout and operation-timeout, where the server was away and it is time to ask
+   * again, where the master is not known, and where the server has lost the script. */
   int (*renew)(struct idem_fleet_client *client, const struct idem_fleet_fence *fence);
   /* 1: stored, also when it was already; 0: superseded. A lease that has ended lets others take over and
    * keeps nobody from finishing: without another owner it is stored. -EMSGSIZE: larger than max-value, and

@@ -306,7 +306,7 @@ int shared_sent(struct idem_store *store, struct idem_call *call, struct idem_er
   return 0;
 }
 
-/* The reply is read at the next turn, so that no turn waits. */
+/* The reply is read at the next turn, so that a turn waits only where the fleet has to be found again. */
 void shared_renew(struct idem_call *call)
 {
   struct idem_store *store = call->priv.fleet.store;

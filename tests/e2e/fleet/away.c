@@ -66,6 +66,45 @@ Test(fleet_away, a_server_that_is_stopped_costs_all_together_a_few_timeouts)
   cr_expect_eq(mock_count(&w).requests, 10);
 }
 
+/* When the lease ends of the one claim that has been sent. */
+static double lease(void)
+{
+  return atof(redis(world_text(
+      &w,
+      "EVAL \"local at=0; for _,k in ipairs(redis.call('KEYS','*:c')) do if redis.call('HGET',k,'s')=='S' "
+      "then at=redis.call('HGET',k,'u') end end; return at\" 0")));
+}
+
+static const char held[] = "gate%3Dg,gate_first%3D1";
+
+/* A long call is all that is left on the machine: nobody else finds out that the server is back. */
+Test(fleet_away, a_call_that_is_under_way_renews_its_claim_when_the_server_is_back)
+{
+  fleet_attributes("connect-timeout=500ms&operation-timeout=500ms&call-timeout=2s");
+  fleet_meet();
+  struct run run = fleet_post_begin(body, held);
+  wait_until(mock_count(&w).requests == 1);
+  fleet_signal(SIGSTOP);
+  struct run other = goes_out("{\"prompt\":2}");
+  run_release(&other);
+  other = goes_out("{\"prompt\":3}");
+  fleet_signal(SIGCONT);
+  cr_expect_eq(events_of("A", "fleet_away"), 1);
+  /* The server had one or two before it was away. */
+  for (int i = 0; i < 4; i++) {
+    double before = lease();
+    wait_until(lease() > before);
+  }
+  mock_open(&w, "g");
+  run_wait(&run);
+  expect_success(&run);
+  struct run b = fleet_post_on("B", body, held);
+  cr_expect(fleet_is_replay(&b));
+  run_release(&run);
+  run_release(&other);
+  run_release(&b);
+}
+
 /* What was left of it after a look for removals: one silence is not two. */
 Test(fleet_away, all_that_a_call_waits_is_within_its_limit)
 {

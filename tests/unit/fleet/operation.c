@@ -6,9 +6,11 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 TestSuite(fleet_operation, .init = open_server, .fini = close_server);
@@ -290,6 +292,58 @@ Test(fleet_operation, a_renewal_says_that_it_was_sent)
   while (next.verdict == IDEM_FLEET_BUSY)
     next = ask_for(b, 'k');
   cr_expect(next.resent);
+}
+
+/* Until the server has said that it has no such claim, or for ten seconds. */
+static int renew_until_refused(struct idem_fleet_client *client, const struct idem_fleet_fence *fence)
+{
+  int said = 1;
+  for (int i = 0; i < 10000 && said != 0; i++) {
+    said = API->renew(client, fence);
+    usleep(1000);
+  }
+  return said;
+}
+
+/* A call of minutes is all that the machine does: nobody else finds out that the server is back. */
+Test(fleet_operation, a_renewal_finds_a_server_that_was_away)
+{
+  struct idem_fleet_client *a = client_of("");
+  struct idem_fleet_claim mine = ask_for(a, 'k');
+  cr_expect_eq(API->sent(a, patience(), &mine.fence, 0), 1);
+  cr_expect_eq(API->renew(a, &mine.fence), 1);
+  kill(server.pid, SIGKILL);
+  waitpid(server.pid, NULL, 0);
+  for (int i = 0; i < 1000 && !idem_fleet_is_away(shared_of(a)); i++)
+    API->renew(a, &mine.fence);
+  cr_assert(idem_fleet_is_away(shared_of(a)));
+  restart_server();
+  cr_expect_eq(renew_until_refused(a, &mine.fence), 0, "it has lost the claim, and the script");
+  cr_expect(!idem_fleet_is_away(shared_of(a)));
+}
+
+Test(fleet_operation, a_renewal_brings_the_script_where_it_is_lost)
+{
+  struct idem_fleet_client *a = client_of("");
+  struct idem_fleet_claim mine = ask_for(a, 'k');
+  cr_expect_eq(API->sent(a, patience(), &mine.fence, 0), 1);
+  told("SCRIPT FLUSH");
+  told("HSET %s o another", name_of('k', 'c'));
+  cr_expect_eq(renew_until_refused(a, &mine.fence), 0);
+}
+
+Test(fleet_operation, a_server_that_closes_the_idle_connection_of_renewals_is_not_away)
+{
+  struct idem_fleet_client *a = client_of("");
+  struct idem_fleet_claim mine = ask_for(a, 'k');
+  cr_expect_eq(API->renew(a, &mine.fence), 1);
+  told("CLIENT KILL TYPE normal SKIPME yes");
+  told("HSET %s u 1", name_of('k', 'c'));
+  cr_expect_eq(API->renew(a, &mine.fence), 1);
+  for (int i = 0; i < 3000 && !strcmp(told("HGET %s u", name_of('k', 'c')), "1"); i++)
+    usleep(1000);
+  cr_expect_str_neq(told("HGET %s u", name_of('k', 'c')), "1", "the same turn renews it");
+  cr_expect_eq(atomic_load(&shared_of(a)->changes), 0);
 }
 
 struct pieces {

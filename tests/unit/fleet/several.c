@@ -299,6 +299,9 @@ Test(fleet_several, sentinels_tell_the_master_and_then_the_next_one)
    * fleet is left alone for. */
   atomic_store(&shared_of(client)->away[0].until_us, 1);
   cr_expect_eq(whole_operation(client_beside(client, url), 'k'), 2, "%s", idem_fleet_api.problem(client));
+  /* A long call, whose process has lost the master that it knew. */
+  struct idem_fleet_claim unknown = claim_for('k');
+  cr_expect_eq(idem_fleet_api.renew(client_beside(client, url), &unknown.fence), 0, "a master was asked");
   snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%u/another?" LIMITS, node[2].port);
   client = client_at(url);
   cr_expect_eq(whole_operation(client, 'k'), -EREMOTEIO);
