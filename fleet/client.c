@@ -53,6 +53,7 @@ struct asking {
   unsigned replicas;             /* that have it by the end */
   unsigned wait_ms;              /* the server may think about it for so long */
   bool once;                     /* of a server that has the key for this one command */
+  bool refused;                  /* the server is well, and cannot do this for this operation */
   bool starved;                  /* a silence in which we were hardly let run says nothing of the server */
   int64_t until_us;              /* of link_clock_us(): no wait goes on after it */
 };
@@ -195,6 +196,23 @@ static bool is_of_a_slot(const struct reply *reply)
          reply_begins(reply, "CLUSTERDOWN Hash slot");
 }
 
+/* What the script stumbled over lies in this operation's keys, or in what it was given: the server is well,
+ * and every other operation can go on. So it is with a value of another kind. Redis before 7 wraps also what
+ * is wrong with all of the server into an error of the script. */
+static bool is_of_an_operation(const struct reply *reply)
+{
+  static const char *const of_all[] = {"OOM ",        "READONLY ", "MISCONF ", "NOREPLICAS ",
+                                       "MASTERDOWN ", "NOPERM ",   "ACL "};
+  if (reply_begins(reply, "WRONGTYPE "))
+    return true;
+  if (!reply_begins(reply, "ERR ") || !strstr(reply->text, "user_script"))
+    return false;
+  bool of_one = true;
+  for (size_t i = 0; i < sizeof(of_all) / sizeof(*of_all); i++)
+    of_one &= !strstr(reply->text, of_all[i]);
+  return of_one;
+}
+
 /* -EAGAIN: it was not asked. An error of a slot is a reply here. */
 static int ask_node(struct asking *asking, int node, struct reply **out)
 {
@@ -209,12 +227,14 @@ static int ask_node(struct asking *asking, int node, struct reply **out)
     client_fail(rc, slot->link.error);
   } else if ((*out)->kind == REPLY_ERROR && !is_of_a_slot(*out)) {
     rc = client_fail(-EREMOTEIO, (*out)->text);
+    asking->refused = is_of_an_operation(*out);
     reply_free(*out);
   }
-  if (rc < 0)
+  bool is_well = rc == 0 || asking->refused;
+  if (!is_well)
     session_drop(slot);
   session_give(slot);
-  if (rc == 0)
+  if (is_well)
     away_note_success(client->shared, away_of(client, node));
   return rc;
 }
@@ -256,7 +276,7 @@ static int ask_around(struct asking *asking, struct reply **out)
       leave = away_may_ask(away_of(client, node));
     asking->starved = false;
     rc = leave ? ask_one(asking, &node, out) : -EAGAIN;
-    bool once = asking->once, failed = rc < 0 && rc != -EAGAIN;
+    bool once = asking->once, failed = rc < 0 && rc != -EAGAIN && !asking->refused;
     asking->once = false;
     bool goes_on = has_others && node >= 0 && (failed ? !lost++ : is_cluster && !leave && hop < 2) &&
                    link_clock_us() < asking->until_us;

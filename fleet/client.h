@@ -77,8 +77,8 @@ size_t client_compose(const struct idem_fleet_client *client, const struct clien
                       const struct link_word *words, size_t count, struct link_word out[CLIENT_WORDS]);
 
 /* 0 and a reply that the caller frees, or -errno: -EAGAIN, it was not asked; a reply that is an error is
- * -EREMOTEIO. `key` is the operation's, and `route` the name of a Redis key, which tells a cluster's server;
- * NULL: any will do. */
+ * -EREMOTEIO, and is told to all processes unless the operation alone is what the server cannot do. `key` is
+ * the operation's, and `route` the name of a Redis key, which tells a cluster's server; NULL: any will do. */
 int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
                const struct link_word *words, size_t count, struct reply **out);
 /* And so many replicas have it by the end, or it is -EREMOTEIO, though the server has done it. As any other

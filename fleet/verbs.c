@@ -341,7 +341,8 @@ static int commit_record(struct idem_fleet_client *client, idem_fleet_limit *lim
   char parts[256];
   struct reply *reply;
   int rc = len > client->where->max_value ? client_fail(-EMSGSIZE, "the answer is larger than max-value") : 0;
-  ttl_ms = bounded_ms(ttl_ms);
+  /* Redis takes no time of 0 either. */
+  ttl_ms = bounded_ms(ttl_ms ? ttl_ms : 1);
   if (rc == 0 && len > PART_SIZE) {
     rc = put_parts(client, limit, fence, record, len, ttl_ms, parts);
     record = parts;

@@ -277,7 +277,8 @@ int fleet_store_find(struct fleet_store *out, const struct idem_store_options *o
 uint64_t fleet_store_keep_ms(uint64_t ttl_ms)
 {
   enum { KEEP_DAYS = 8, DAY_MS = 86400000 };
-  return ttl_ms + (uint64_t)KEEP_DAYS * DAY_MS;
+  const uint64_t keep_ms = (uint64_t)KEEP_DAYS * DAY_MS;
+  return ttl_ms < UINT64_MAX - keep_ms ? ttl_ms + keep_ms : UINT64_MAX;
 }
 
 int fleet_store_nonce(char owner[IDEM_FLEET_OWNER + 1])

@@ -32,6 +32,16 @@ Test(fleet_claims, what_one_machine_has_the_other_gets)
   run_release(&b);
 }
 
+/* Nothing of it is kept, neither here nor there, and the server takes it as it takes any other. */
+Test(fleet_claims, an_answer_that_a_rule_gives_no_time_takes_nobody_away)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ttl=0");
+  for (int i = 0; i < 3; i++)
+    fleet_post_and_forget("A", body);
+  cr_expect_eq(events_of("A", "fleet_away"), 0);
+  cr_expect_eq(mock_count(&w).requests, 3);
+}
+
 /* A process that does not run while its time for the server passes: each of its connections is begun 1.5
  * s after it wanted to. */
 static struct run starved_post(const char *what)

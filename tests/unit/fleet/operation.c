@@ -470,6 +470,19 @@ Test(fleet_operation, a_long_answer_goes_in_parts_and_one_that_lacks_a_part_is_n
   free(record);
 }
 
+/* Where the rule says so, or where its time is over while it is on its way. */
+Test(fleet_operation, an_answer_without_any_time_to_live_is_stored_all_the_same)
+{
+  struct idem_fleet_client *a = client_of("");
+  struct idem_fleet_claim mine = ask_for(a, 'k'), longer = ask_for(a, 'm');
+  char *record = long_record((1 << 20) + 1);
+  cr_expect_eq(API->commit(a, patience(), &mine.fence, "x", 1, 0, 60000), 1, "%s", API->problem(a));
+  cr_expect_eq(API->commit(a, patience(), &longer.fence, record, (1 << 20) + 1, 0, 60000), 1, "%s",
+               API->problem(a));
+  cr_expect_eq(atomic_load(&shared_of(a)->changes), 0);
+  free(record);
+}
+
 Test(fleet_operation, an_answer_that_is_too_long_stays_at_home)
 {
   struct idem_fleet_client *a = client_of("max-value=1M");
@@ -498,11 +511,15 @@ Test(fleet_operation, a_record_of_another_kind_is_a_failure_and_no_crash)
     told("FLUSHALL");
     told("%s %s %s", odd[i][0], name_of('k', 'c'), odd[i][1]);
     told("SET %s idemshim", name_of('k', 'a'));
-    atomic_store(&shared_of(a)->away[0].until_us, 0);
     int rc = API->claim(a, patience(), &claim);
     cr_expect(rc == 0 || rc == -EREMOTEIO || rc == -EPROTO, "%s %s: %d", odd[i][0], odd[i][1], rc);
     API->answer_free(&claim);
+    cr_expect(!idem_fleet_is_away(shared_of(a)), "the other operations go on");
   }
+  told("CONFIG SET maxmemory 1");
+  struct idem_fleet_claim claim = claim_for('m');
+  cr_expect_eq(API->claim(a, patience(), &claim), -EREMOTEIO);
+  cr_expect(idem_fleet_is_away(shared_of(a)), "%s", API->problem(a));
 }
 
 /* The model. */
