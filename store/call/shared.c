@@ -452,5 +452,7 @@ void shared_look(struct idem_store *store, struct idem_call *call)
     atomic_store(&shared->looked_us, now - near_us);
   else if (rc == 0)
     outbox_push_some(store, &limit);
-  spend(store, call, left + limit);
+  /* Who waits for another machine comes here in each round, and may ask for as long as that takes. */
+  if (!call->waited)
+    spend(store, call, left + limit);
 }
