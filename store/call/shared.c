@@ -243,7 +243,8 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
     if (store->fleet_api->claim(store->fleet, &limit, &claim) == 0 && claim.verdict != IDEM_FLEET_ANSWER)
       said = take_verdict(store, call, &claim);
   }
-  if (rc == 0 && outbox_may_have(store) && !store->where->read_only)
+  /* The last look may have been in vain: what others have removed meanwhile is not told to them again. */
+  if (rc == 0 && outbox_may_have(store) && !store->where->read_only && removals_take(store, &limit) == 0)
     outbox_push(store, &limit, NULL);
   /* Who waits for another machine may ask for as long as that takes. */
   if (said != SHARED_BUSY)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the store asks of a fleet, and when: the fleet is one of this file, which notes what it is asked. */
 #include "store/call/shared.h"
+#include "store/base/clock.h"
+#include "store/records/outbox.h"
 #include "store/state/fleet_store.h"
 #include "store/state/state.h"
 #include "tests/unit/store/fixture.h"
@@ -13,17 +15,82 @@
 static struct {
   int looks; /* for removals; each takes so long */
   int64_t look_us;
-} asked;
+  const uint8_t *removed; /* an operation that it tells of then; NULL: none */
+  int claim_says;         /* of one that is pushed: it is what asks while `pushes` */
+  int commit_says;        /* 1: it is stored */
+  bool pushes;            /* from now on a claim of `key` is a push */
+  uint8_t key[IDEM_KEY_SIZE];
+  int pushed; /* how often that was claimed */
+} asked = {.commit_says = 1};
 
 static int removed(struct idem_fleet_client *client, idem_fleet_limit *limit, idem_fleet_removed *visit,
                    void *arg)
 {
   (void)client;
-  (void)visit;
-  (void)arg;
   asked.looks++;
   *limit -= asked.look_us;
-  return 0;
+  if (!asked.removed)
+    return 0;
+  int rc = visit(arg, (const uint8_t(*)[IDEM_FLEET_KEY])asked.removed, 1);
+  return rc < 0 ? rc : 1;
+}
+
+/* Everything is free, and whoever asks has it. */
+static int claim(struct idem_fleet_client *client, idem_fleet_limit *limit, struct idem_fleet_claim *claim)
+{
+  (void)client;
+  (void)limit;
+  claim->verdict = IDEM_FLEET_OWNED;
+  claim->fence.generation = claim->before + 1;
+  if (!asked.pushes || memcmp(claim->fence.key, asked.key, sizeof(asked.key)) != 0)
+    return 0;
+  asked.pushed++;
+  return asked.claim_says;
+}
+
+static void answer_free(struct idem_fleet_claim *claim)
+{
+  claim->record = NULL;
+}
+
+static int sent(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                const struct idem_fleet_fence *fence, unsigned replicas)
+{
+  (void)client;
+  (void)limit;
+  (void)fence;
+  (void)replicas;
+  return 1;
+}
+
+static int commit(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                  const struct idem_fleet_fence *fence, const char *record, size_t len, uint64_t ttl_ms,
+                  uint64_t keep_ms)
+{
+  (void)client;
+  (void)limit;
+  (void)fence;
+  (void)record;
+  (void)len;
+  (void)ttl_ms;
+  (void)keep_ms;
+  return asked.commit_says;
+}
+
+static int release(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                   const struct idem_fleet_fence *fence, bool unknown)
+{
+  (void)client;
+  (void)limit;
+  (void)fence;
+  (void)unknown;
+  return 1;
+}
+
+static const char *problem(const struct idem_fleet_client *client)
+{
+  (void)client;
+  return "";
 }
 
 static void close_nothing(struct idem_fleet_client *client)
@@ -31,7 +98,14 @@ static void close_nothing(struct idem_fleet_client *client)
   (void)client;
 }
 
-static const struct idem_fleet_api api = {.close = close_nothing, .removed = removed};
+static const struct idem_fleet_api api = {.close = close_nothing,
+                                          .claim = claim,
+                                          .answer_free = answer_free,
+                                          .sent = sent,
+                                          .commit = commit,
+                                          .release = release,
+                                          .removed = removed,
+                                          .problem = problem};
 
 static struct idem_fleet where = {
     .call_ms = 1000, .operation_ms = 250, .connect_ms = 100, .near_ms = 3600000, .shown = "fleet"};
@@ -41,6 +115,26 @@ static void open_shared(void)
   open_fixture();
   fixture.store->fleet_api = &api;
   fixture.store->where = &where;
+  /* By what processes of this machine have done a moment ago. */
+  atomic_store(&fixture.store->stats->fleet.looked_us, clock_steady_us());
+}
+
+static idem_fleet_limit *patience(void)
+{
+  static idem_fleet_limit limit;
+  limit = 1000000;
+  return &limit;
+}
+
+/* An answer that the fleet could not be told; from then on it can be. */
+static void store_alone(void)
+{
+  struct caller caller = caller_of(&fixture, "{\"alone\":1}");
+  asked.commit_says = -EHOSTUNREACH;
+  cr_assert_eq(caller_ask(&caller, "{\"answer\":1}"), IDEM_OWNED);
+  memcpy(asked.key, caller.call.key, sizeof(asked.key));
+  asked.commit_says = 1;
+  asked.pushes = true;
 }
 
 TestSuite(store_shared, .init = open_shared, .fini = close_fixture);
@@ -65,4 +159,23 @@ Test(store_shared, looks_for_removals_use_up_nothing_of_a_call_that_waits_for_an
   caller.call.waited = false;
   shared_look(fixture.store, &caller.call);
   cr_expect_geq(caller.call.priv.fleet.spent_us, 100000);
+}
+
+/* The last look was in vain, since the fleet was away, and the next is not due yet. */
+Test(store_shared, what_was_removed_meanwhile_is_not_told_to_the_fleet_again)
+{
+  store_alone();
+  struct caller other = caller_of(&fixture, "{\"other\":1}");
+  asked.removed = asked.key;
+  cr_assert_eq(caller_ask(&other, "{\"answer\":2}"), IDEM_OWNED);
+  cr_expect_eq(asked.pushed, 0);
+  cr_expect(!outbox_may_have(fixture.store) || outbox_push(fixture.store, patience(), NULL) == 0);
+}
+
+Test(store_shared, what_was_stored_alone_is_told_by_the_next_call)
+{
+  store_alone();
+  struct caller other = caller_of(&fixture, "{\"other\":1}");
+  cr_assert_eq(caller_ask(&other, "{\"answer\":2}"), IDEM_OWNED);
+  cr_expect_eq(asked.pushed, 1);
 }
