@@ -283,6 +283,11 @@ static int settle_owned(struct entry *entry)
     call_count(entry->store, call, COUNTED_IN_DOUBT, IDEM_COUNTER_in_doubt);
   if (begin.verdict == IDEM_OWNED && !call->defers)
     rc = idem_store_sent(entry->store, call, entry->error);
+  /* What could not be flushed stands there, and nobody leaves this call: it is not sent. */
+  if (rc < 0 && rule->indoubt == IDEM_INDOUBT_FAIL) {
+    struct claim claim = call_claim(call);
+    claim_record_end(entry->store, &claim);
+  }
   if (begin.verdict == IDEM_OWNED && rc == 0)
     call_show_owner(entry->store, call);
   if (may_be_decoded_in_a_copy(entry->request))

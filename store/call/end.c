@@ -132,9 +132,12 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
     return;
   }
   struct claim claim = call_claim(call);
-  if (call->priv.recorded && call->priv.committed)
+  /* One that could not be flushed stands there, too. At most once means that its call was not sent for that,
+   * and left there it would say of every later try that it was. */
+  bool stands = call->priv.recorded || (call->generation && claim_record_stands(store, &claim));
+  if (stands && call->priv.committed)
     claim_record_end(store, &claim);
-  else if (call->priv.recorded && !call->unknown)
+  else if (stands && !call->unknown)
     claim_record_release(store, &claim);
   if (call->priv.pieces)
     spool_remove(store, call->key, call->priv.spooled);

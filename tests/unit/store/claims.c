@@ -5,8 +5,10 @@
 #include "store/records/claim_record.h"
 #include "store/state/state.h"
 #include "tests/unit/store/fixture.h"
+#include "tests/unit/store/power.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -256,4 +258,29 @@ Test(store_claims, a_file_of_another_layout_is_left_alone)
   enter(&caller, body, true);
   cr_expect_eq(caller_commit(&caller, "{}"), IDEM_STORED);
   caller_leave(&caller, true);
+}
+
+/* Nothing was sent, and so the next try is the first. */
+Test(store_claims, one_that_the_disk_does_not_keep_is_none)
+{
+  struct caller caller = caller_of(&fixture, body);
+  fixture_rule(&fixture, "indoubt=fail");
+  fixture.store->sync = true;
+  for (int defers = 0; defers < 2; defers++) {
+    caller.call = (struct idem_call)IDEM_CALL_INIT;
+    caller.call.defers = defers;
+    caller.request.headers = caller.headers;
+    caller.request.rule = fixture.config.rules;
+    power_takes_no_flush = true;
+    int rc = idem_store_enter(fixture.store, &caller.request, &caller.call, &caller.error);
+    if (defers) {
+      cr_assert_eq(rc, IDEM_OWNED);
+      rc = idem_store_sent(fixture.store, &caller.call, &caller.error);
+    }
+    cr_expect_eq(rc, -EIO, "%s", caller.error.text);
+    power_takes_no_flush = false;
+    caller_leave(&caller, false);
+    enter(&caller, body, false);
+    caller_leave(&caller, false);
+  }
 }

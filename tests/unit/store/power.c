@@ -10,6 +10,7 @@
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -37,6 +38,8 @@ static struct op {
 static int op_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static ino_t recorded; /* 0: nothing is */
+
+bool power_takes_no_flush;
 
 static bool is_recorded(int fd)
 {
@@ -80,6 +83,10 @@ EXPORT ssize_t writev(int fd, const struct iovec *pieces, int count)
 
 EXPORT int fdatasync(int fd)
 {
+  if (power_takes_no_flush) {
+    errno = EIO;
+    return -1;
+  }
   if (is_recorded(fd))
     add((struct op){.what = FLUSHED});
   return (int)syscall(SYS_fdatasync, fd);

@@ -4,9 +4,13 @@
 #ifndef TESTS_STORE_POWER_H
 #define TESTS_STORE_POWER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Nothing unless a test of power.c records that file. */
 void power_record(int fd, off_t at, const void *data, size_t len);
+
+/* A disk that fails: fdatasync() does, of any file. */
+extern bool power_takes_no_flush;
 
 #endif
