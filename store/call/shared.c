@@ -434,7 +434,8 @@ int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned
 
 /* One process of the machine looks; it counts from when it has looked last, whatever came of it. Those that
  * it had no time for are the next call's. In what is left of its time it tells what was stored alone: a
- * machine of which all calls are near hits would not come to it otherwise. */
+ * machine of which all calls are near hits would not come to it otherwise. An app that has little time has at
+ * least half of it for its call. */
 void shared_look(struct idem_store *store, struct idem_call *call)
 {
   struct idem_fleet_shared *shared = &store->stats->fleet;
@@ -445,7 +446,10 @@ void shared_look(struct idem_store *store, struct idem_call *call)
       !atomic_compare_exchange_strong(&shared->looked_us, &last, now))
     return;
   QUIET();
+  GATE_UNTIL(call->deadline_us);
   int64_t left = limit_of(store, call), most = (int64_t)store->where->operation_ms * 1000;
+  if (call->deadline_us && (call->deadline_us - now) / 2 < most)
+    most = (call->deadline_us - now) / 2;
   idem_fleet_limit limit = left < most ? left : most;
   left -= limit;
   int rc = removals_take(store, &limit);

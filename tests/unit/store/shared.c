@@ -13,12 +13,12 @@
 #include <string.h>
 
 static struct {
-  int looks; /* for removals; each takes so long */
-  int64_t look_us;
-  const uint8_t *removed; /* an operation that it tells of then; NULL: none */
-  int claim_says;         /* of one that is pushed: it is what asks while `pushes` */
-  int commit_says;        /* 1: it is stored */
-  bool pushes;            /* from now on a claim of `key` is a push */
+  int looks;                           /* for removals; each takes so long */
+  int64_t look_us, limit_us, until_us; /* what the last had, and what its writes may wait for */
+  const uint8_t *removed;              /* an operation that it tells of then; NULL: none */
+  int claim_says;                      /* of one that is pushed: it is what asks while `pushes` */
+  int commit_says;                     /* 1: it is stored */
+  bool pushes;                         /* from now on a claim of `key` is a push */
   uint8_t key[IDEM_KEY_SIZE];
   int pushed; /* how often that was claimed */
 } asked = {.commit_says = 1};
@@ -28,6 +28,9 @@ static int removed(struct idem_fleet_client *client, idem_fleet_limit *limit, id
 {
   (void)client;
   asked.looks++;
+  asked.limit_us = *limit;
+  asked.until_us = gate_until(0);
+  gate_until(asked.until_us);
   *limit -= asked.look_us;
   if (!asked.removed)
     return 0;
@@ -178,4 +181,25 @@ Test(store_shared, what_was_stored_alone_is_told_by_the_next_call)
   struct caller other = caller_of(&fixture, "{\"other\":1}");
   cr_assert_eq(caller_ask(&other, "{\"answer\":2}"), IDEM_OWNED);
   cr_expect_eq(asked.pushed, 1);
+}
+
+Test(store_shared, a_look_for_removals_leaves_half_of_a_short_timeout_to_the_call)
+{
+  struct caller caller = caller_of(&fixture, "{}");
+  where.near_ms = 0;
+  shared_look(fixture.store, &caller.call);
+  cr_expect_eq(asked.limit_us, 250000);
+  cr_expect_eq(asked.until_us, 0);
+  caller.call.deadline_us = clock_steady_us() + 100000;
+  shared_look(fixture.store, &caller.call);
+  cr_expect_eq(asked.until_us, caller.call.deadline_us, "no write waits longer");
+  cr_expect_leq(asked.limit_us, 50000);
+  caller.call.deadline_us = clock_steady_us();
+  asked.looks = 0;
+  shared_look(fixture.store, &caller.call);
+  cr_expect_eq(asked.looks, 0);
+  /* It is the next one's. */
+  caller.call.deadline_us = 0;
+  shared_look(fixture.store, &caller.call);
+  cr_expect_eq(asked.looks, 1);
 }
