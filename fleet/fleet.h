@@ -199,9 +199,9 @@ struct idem_fleet_api {
    * lease. */
   int (*release)(struct idem_fleet_client *client, idem_fleet_limit *limit,
                  const struct idem_fleet_fence *fence, bool unknown);
-  /* Piece `number` of what comes, from 0 on. In order, and each once: the server takes none that is not
-   * greater than the last. 1 or 0 as `sent`. It waits for its reply, at most operation-timeout, which is no
-   * part of what the call may wait. */
+  /* Piece `number` of what comes, from 0 on. In order: one that is not greater than the last is there
+   * already, and the server keeps the first. 1 or 0 as `sent`. It waits for its reply, at most
+   * operation-timeout, which is no part of what the call may wait. */
   int (*publish)(struct idem_fleet_client *client, const struct idem_fleet_fence *fence, uint64_t number,
                  const char *bytes, size_t len);
   /* Waits at most `wait_ms` for pieces of that owner from `*next` on. IDEM_FLEET_NOTHING: none yet; _PIECES;

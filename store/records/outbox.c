@@ -138,8 +138,10 @@ static int push(struct idem_store *store, idem_fleet_limit *limit, struct pushin
   int rc = fleet_store_nonce(claim.fence.owner);
   if (rc == 0)
     rc = api->claim(store->fleet, limit, &claim);
+  /* What the fleet has is larger than what this machine takes, and would be so each time: ours stays here
+   * alone, since without it this machine would pay again for what it cannot get. */
   if (rc < 0)
-    return rc;
+    return rc == -EMSGSIZE ? 1 : rc;
   pushing->dropped = claim.verdict == IDEM_FLEET_ANSWER && has_other(pushing, &claim);
   api->answer_free(&claim);
   if (claim.verdict != IDEM_FLEET_OWNED)

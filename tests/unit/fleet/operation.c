@@ -384,6 +384,22 @@ Test(fleet_operation, pieces_come_in_order_and_once_and_the_end_is_seen)
                IDEM_FLEET_OVER);
 }
 
+/* Its reply was lost with the connection. */
+Test(fleet_operation, a_piece_may_be_told_again)
+{
+  struct idem_fleet_client *a = client_of("");
+  struct idem_fleet_claim mine = ask_for(a, 'k');
+  struct pieces pieces = {.over = false};
+  uint64_t next = 0;
+  for (int i = 0; i < 2; i++)
+    cr_expect_eq(API->publish(a, &mine.fence, 0, "one ", 4), 1, "%s", API->problem(a));
+  for (int i = 0; i < 2; i++)
+    cr_expect_eq(API->publish(a, &mine.fence, 1, "two", 3), 1, "%s", API->problem(a));
+  API->follow(a, mine.fence.key, mine.fence.generation, 1, &next, take_piece, &pieces);
+  cr_expect_str_eq(pieces.all, "one two");
+  cr_expect_eq(atomic_load(&shared_of(a)->changes), 0);
+}
+
 static unsigned removed_keys;
 
 /* `failing` is what it returns. */

@@ -203,3 +203,15 @@ Test(store_shared, a_look_for_removals_leaves_half_of_a_short_timeout_to_the_cal
   shared_look(fixture.store, &caller.call);
   cr_expect_eq(asked.looks, 1);
 }
+
+/* The fleet's answer is larger than this machine takes any. */
+Test(store_shared, what_the_fleet_has_a_too_long_answer_of_waits_no_longer_and_stays_here)
+{
+  store_alone();
+  asked.claim_says = -EMSGSIZE;
+  cr_expect_eq(outbox_push(fixture.store, patience(), NULL), 1);
+  cr_expect_eq(outbox_push(fixture.store, patience(), NULL), 0);
+  cr_expect_eq(asked.pushed, 1);
+  struct caller again = caller_of(&fixture, "{\"alone\":1}");
+  cr_expect_eq(caller_ask(&again, ""), IDEM_HIT);
+}
