@@ -169,11 +169,15 @@ static CURLMcode turn(const struct libcurl *real, CURLM *multi, int *running)
 }
 
 /* The body of what turns libcurl's loop, for `call` of the real function, if that is `there`. What runs
- * callbacks may end calls, and send others on their way. */
+ * callbacks may end calls, and send others on their way. Since libcurl 8.9.1 an app need not ask how many
+ * handles are running. */
 #define TURN(there, call)                                                                                    \
   COME_IN(real)                                                                                              \
   if (!(there))                                                                                              \
     return CURLM_INTERNAL_ERROR;                                                                             \
+  int unasked = 0;                                                                                           \
+  if (known && !running)                                                                                     \
+    running = &unasked;                                                                                      \
   struct driver *driver = multi_enter(known);                                                                \
   multi_call_before_turn(known);                                                                             \
   CURLMcode code = (call);                                                                                   \

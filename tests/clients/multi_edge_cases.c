@@ -310,6 +310,24 @@ static void remove_before_the_first_turn(void)
   finish(1);
 }
 
+/* libcurl takes NULL for the count from 8.9.1 on. */
+static void never_ask_how_many(void)
+{
+  CURLMsg *message;
+  int left;
+
+  add(handle);
+  while (!(message = curl_multi_info_read(loop.multi, &left))) {
+    loop_wait_wait(&loop, 10);
+    loop_note(&loop, loop.wait == loop_wait_all ? curl_multi_socket_all(loop.multi, NULL)
+                                                : curl_multi_perform(loop.multi, NULL));
+  }
+  CURLcode code = message->data.result;
+  loop_note(&loop, curl_multi_socket_action(loop.multi, CURL_SOCKET_TIMEOUT, 0, NULL));
+  loop_note(&loop, curl_multi_remove_handle(loop.multi, handle));
+  reply_print("first", handle, code, &reply);
+}
+
 /* The child lets its copies alone, and makes a call of its own. */
 static void fork_in_flight(void)
 {
@@ -389,6 +407,7 @@ static const struct {
     {"refuse-the-body", refuse_the_body},
     {"remove-the-owner", remove_the_owner},
     {"remove-before-the-first-turn", remove_before_the_first_turn},
+    {"never-ask-how-many", never_ask_how_many},
     {"fork-while-waiting", fork_while_waiting},
     {"fork-in-flight", fork_in_flight},
 };

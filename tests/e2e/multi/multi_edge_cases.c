@@ -167,6 +167,20 @@ Test(multi_moments, a_handle_that_is_removed_before_its_first_turn)
   }
 }
 
+/* Older ones of libcurl write the count through the pointer: the first run is ours then. */
+Test(multi_moments, an_app_that_does_not_ask_how_many_run)
+{
+  static const char *const turns[] = {"poll", "all"};
+  for (int i = 0; i < 2; i++) {
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", turns[i]);
+    struct run first = moment(libcurl_version() < 0x080901, "never-ask-how-many", turns[i], small);
+    expect_the_same("never-ask-how-many", turns[i], &first, small);
+    expect_the_same("never-ask-how-many", turns[i], &first, small);
+    run_release(&first);
+  }
+  cr_expect_geq(log_events(&w, "hit"), 2);
+}
+
 /* The parent's feeder waits for the time of the next chunk; the child needs one of its own. */
 Test(multi_moments, a_fork_while_replays_wait_for_their_time)
 {
