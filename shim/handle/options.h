@@ -49,7 +49,6 @@
   X(HTTP_TRANSFER_DECODING)                                                                                  \
   X(TIMEOUT_MS)                                                                                              \
   X(CONNECT_TO)                                                                                              \
-  X(CURLU)                                                                                                   \
   X(HTTPHEADER)                                                                                              \
   X(MIME_OPTIONS)                                                                                            \
   X(INFILESIZE_LARGE)
@@ -178,6 +177,7 @@
   X(HTTPGET)                                                                                                 \
   X(NOBODY)                                                                                                  \
   X(HTTPPOST)                                                                                                \
+  X(CURLU)                                                                                                   \
   X(MIMEPOST)                                                                                                \
   X(POSTFIELDSIZE)                                                                                           \
   X(POSTFIELDSIZE_LARGE)                                                                                     \
@@ -203,8 +203,9 @@ enum option_kind {
   OPTION_SPECIAL,
 };
 
-/* One slot for each KEPT and TEXT option, and for six of the SPECIAL ones. */
+/* One slot for each KEPT and TEXT option, and for seven of the SPECIAL ones. */
 enum option_slot {
+  SLOT_CURLU,
   SLOT_PORT,
   SLOT_HTTPPOST,
   SLOT_POSTFIELDS,

@@ -64,7 +64,11 @@ uintptr_t shadow_value(const struct shadow *shadow, CURLoption option)
     return shadow->slot[row->slot];
   switch ((int)option) {
   case CURLOPT_URL:
-    return shadow->url.len ? (uintptr_t)shadow->url.data : 0;
+    return shadow->text_url.len ? (uintptr_t)shadow->text_url.data
+           : shadow->url.len    ? (uintptr_t)shadow->url.data
+                                : 0;
+  case CURLOPT_CURLU:
+    return shadow->slot[SLOT_CURLU];
   case CURLOPT_PORT:
     return shadow->slot[SLOT_PORT];
   case CURLOPT_PROTOCOLS:
@@ -171,7 +175,7 @@ void shadow_reset(struct shadow *shadow)
   shadow_lose_form(shadow);
   if (shadow->unsent.bytes.data)
     pieces_release(&shadow->unsent);
-  shadow->url.len = shadow->copied_post.len = 0;
+  shadow->url.len = shadow->text_url.len = shadow->copied_post.len = 0;
   shadow->request = HTTP_GET;
   /* In the middle of a call: the texts that it was named by have just been freed. */
   shadow->disturbed = shadow->state != PERFORM_IDLE;
@@ -213,6 +217,7 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   if (to->slot[SLOT_RESOLVE])
     complete &= buffer_append(&to->resolved, from->resolved.data, from->resolved.len);
   complete &= buffer_append(&to->url, from->url.data, from->url.len);
+  complete &= buffer_append(&to->text_url, from->text_url.data, from->text_url.len);
   complete &= buffer_append(&to->cookie_files, from->cookie_files.data, from->cookie_files.len);
   return complete & buffer_append(&to->copied_post, from->copied_post.data, from->copied_post.len);
 }
@@ -228,6 +233,35 @@ static void note_url(struct shadow *shadow, const char *url)
     shadow->url.len = 0;
     report_want("no memory for a URL");
   }
+}
+
+static void note_text_url(struct shadow *shadow, const char *url)
+{
+  shadow->text_url.len = 0;
+  if (!shadow->slot[SLOT_CURLU])
+    note_url(shadow, url);
+  else if (url && !buffer_append(&shadow->text_url, url, strlen(url) + 1))
+    set_forgotten(shadow, option_number(CURLOPT_URL));
+}
+
+/* A CURLU goes before a URL, which libcurl 8.12 and newer forget then. Where an older one goes once the CURLU
+ * is taken away depends on what it has transferred before: it is not known until the app sets another. */
+static void note_curlu(struct shadow *shadow, uintptr_t handle)
+{
+  const bool forgets = shadow->lib->version >= 0x080c00;
+  struct buffer *url = &shadow->url, *text_url = &shadow->text_url;
+  if (!handle && !shadow->slot[SLOT_CURLU] && !forgets)
+    return;
+  if (forgets)
+    text_url->len = 0;
+  else if (!shadow->slot[SLOT_CURLU] && url->len) {
+    text_url->len = 0;
+    if (!buffer_append(text_url, url->data, url->len))
+      set_forgotten(shadow, option_number(CURLOPT_URL));
+  }
+  shadow->slot[SLOT_CURLU] = handle;
+  url->len = 0;
+  shadow->matched = false;
 }
 
 static void note_post_body(struct shadow *shadow, const char *body)
@@ -276,7 +310,10 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
   bool on = (long)value != 0;
   switch ((int)option) {
   case CURLOPT_URL:
-    note_url(shadow, (const char *)value);
+    note_text_url(shadow, (const char *)value);
+    break;
+  case CURLOPT_CURLU:
+    note_curlu(shadow, value);
     break;
   case CURLOPT_PORT:
     shadow->slot[SLOT_PORT] = value;

@@ -83,7 +83,8 @@ struct shadow {
                    match, and it is  IDLE; else the shadow itself, which is nobody's handle */
   const struct libcurl *lib;
 
-  struct buffer url;  /* with its NUL; len 0: none set */
+  struct buffer url;      /* where a call goes, with its NUL; len 0: none set, or not known */
+  struct buffer text_url; /* what the app has set as URL, if a CURLU was set over it since; with its NUL */
   struct buffer path; /* valid while `matched`: what goes out, if it is not what the URL says; len 0: it is */
   struct buffer copied_post;  /* COPYPOSTFIELDS */
   struct buffer long_line;    /* the last header line that had no room on the stack (callback_copy) */

@@ -41,6 +41,7 @@ void shadow_free(struct shadow *shadow)
 {
   shadow_reset(shadow);
   buffer_release(&shadow->url);
+  buffer_release(&shadow->text_url);
   buffer_release(&shadow->path);
   buffer_release(&shadow->copied_post);
   buffer_release(&shadow->long_line);

@@ -176,6 +176,12 @@ int strip_marks(char *headers)
   return stripped;
 }
 
+void strip_checksums(char *text)
+{
+  for (char *sum; (sum = strstr(text, " checksum="));)
+    memmove(sum, sum + strcspn(sum, "\n"), strlen(sum + strcspn(sum, "\n")) + 1);
+}
+
 /* Some bytes round `at`, printable. */
 static void excerpt(char *out, size_t size, const unsigned char *bytes, size_t len, size_t at)
 {

@@ -216,6 +216,9 @@ bool file_contains(const char *path, const char *text);
 /* Removes the header lines that mark a replay from a header dump, in place; returns how many there were. */
 int strip_marks(char *headers);
 
+/* Removes in place from lines of post.h's reply_print() what no two answers have the same. */
+void strip_checksums(char *text);
+
 /* Says "bytes=read" in place where a line of post.h's reply_print() tells of no more than one read of
  * libcurl's, which is longer where the header came alone. libcurl 8.14 ends with that a transfer whose handle
  * is reset in a callback. */

@@ -18,13 +18,6 @@ static const char large[] = "/v1/chat/completions?mock=size%3D3000000,chunk%3D20
 static const char small[] = "/v1/chat/completions?mock=size%3D5000,chunk%3D1000";
 static const char slow[] = "/v1/chat/completions?mock=latency_ms%3D300,size%3D5000";
 
-/* No two answers have the same. */
-static void strip_checksums(char *text)
-{
-  for (char *sum; (sum = strstr(text, " checksum="));)
-    memmove(sum, sum + strcspn(sum, "\n"), strlen(sum + strcspn(sum, "\n")) + 1);
-}
-
 static struct run moment(bool shim, const char *name, const char *loop, const char *target)
 {
   struct run run =

@@ -169,6 +169,41 @@ Test(replay, a_url_in_a_handle_is_read_when_the_transfer_starts)
   run_release(&b);
 }
 
+/* The paths of all requests so far, oldest first. */
+static const char *paths_so_far(void)
+{
+  json_t *requests = mock_requests(&w), *request;
+  const char *text = "";
+  size_t i;
+  json_array_foreach(requests, i, request) text =
+      world_text(&w, "%s %s", text, json_string_value(json_object_get(request, "path")));
+  json_decref(requests);
+  return text;
+}
+
+/* Older ones of libcurl go to the text then, and 8.12 and newer nowhere: neither is what the handle said. */
+Test(replay, a_url_in_a_handle_that_is_taken_away_names_no_call)
+{
+  static const char *const ways[] = {"auto", "auto", "transport"};
+  const char *handle = world_url(&w, "/v1/completions"), *text = world_url(&w, "/v1/chat/completions");
+  struct run plain = run_plain(&w, "curlu", handle, "{}", text, NULL);
+  expect_success(&plain);
+  const char *bare = paths_so_far();
+  strip_checksums(plain.out);
+  for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+    mock_reset(&w);
+    world_env(&w, "IDEMSHIM_DELIVERY", "%s", ways[i]);
+    struct run run = run_shim(&w, "curlu", handle, "{}", text, NULL);
+    expect_success(&run);
+    strip_checksums(run.out);
+    cr_expect_str_eq(run.out, plain.out, "%zu: %s", i, run.out);
+    const char *once = libcurl_version() < 0x080c00 ? " /v1/chat/completions" : "";
+    cr_expect_str_eq(paths_so_far(), i ? once : bare, "%zu: %s", i, paths_so_far());
+    run_release(&run);
+  }
+  run_release(&plain);
+}
+
 /* libcurl sends its parts; a text of them would be cut elsewhere, or refused. */
 Test(replay, a_url_that_no_text_can_say_goes_live)
 {
