@@ -4,6 +4,7 @@
 #include "shim/engine/messages.h"
 #include "shim/engine/multi_call.h"
 #include "shim/engine/multi_wake.h"
+#include "shim/handle/overrides.h"
 #include "shim/replay/direct.h"
 #include "shim/replay/own_answers.h"
 #include "shim/replay/stream_follow.h"
@@ -191,14 +192,15 @@ static void own(struct call *call)
  * touches no network for it. */
 static enum call_step starve(struct call *call)
 {
-  const struct shadow *shadow = call->request.shadow;
+  struct shadow *shadow = call->request.shadow;
   if (!call->multi) {
     call->state = CALL_DIRECT;
     call->code = direct_fail(&call->request, CURLE_OUT_OF_MEMORY);
     return CALL_DONE;
   }
   call->state = CALL_STARVED;
-  shadow->lib->easy_setopt(shadow->handle, CURLOPT_URL, NULL);
+  override_set(shadow, CURLOPT_CURLU, NULL);
+  override_set(shadow, CURLOPT_URL, NULL);
   return CALL_RUN;
 }
 
@@ -332,7 +334,6 @@ static void end_transport(struct call *call, CURLcode code)
 static CURLcode finish(struct call *call, CURLcode code)
 {
   struct request *request = &call->request;
-  const struct shadow *shadow = request->shadow;
   bool owner = call_is_owner(call);
   switch (call->state) {
   case CALL_LIVE:
@@ -359,7 +360,7 @@ static CURLcode finish(struct call *call, CURLcode code)
     end_transport(call, code);
     break;
   case CALL_STARVED:
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_URL, shadow->url.data);
+    override_restore_all(request->shadow);
     code = CURLE_OUT_OF_MEMORY;
     break;
   case CALL_OPEN:

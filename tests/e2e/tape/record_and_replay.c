@@ -97,6 +97,24 @@ Test(tape_replay, every_way_to_fail_in_a_multi)
   expect_same_day((const char *[]){"incident", "multi", PORTS, NULL}, false);
 }
 
+/* It fails for want of a descriptor, as a call would, and the next one is replayed. */
+Test(tape_replay, without_descriptors_a_url_in_a_handle_goes_nowhere)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run live = run_shim(&w, "curlu_few_descriptors", url, "64", NULL);
+  expect_success(&live);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  struct run again = run_shim(&w, "curlu_few_descriptors", url, "0", NULL);
+  expect_success(&again);
+  cr_expect(strstr(again.out, "first rc=27 status=0 bytes=0 "), "%s", again.out);
+  cr_expect(strstr(again.out, "second rc=0 status=200 "), "%s", again.out);
+  cr_expect(strstr(again.out, "sockets 0\n"), "%s", again.out);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&live);
+  run_release(&again);
+}
+
 Test(tape_replay, every_way_to_fail_in_eight_threads)
 {
   expect_same_day((const char *[]){"incident", "threads", PORTS, NULL}, true);
