@@ -48,6 +48,7 @@ struct call *call_new(struct request *request, struct shadow *shadow, struct mul
     if (call->next)
       call->next->link = &call->next;
     multi->calls = call;
+    call->turn = multi->turn;
     atomic_fetch_add(&call_in_multis, 1);
   }
   return call;
@@ -81,7 +82,6 @@ static void unlist(struct call *call)
   *call->link = call->next;
   if (call->next)
     call->next->link = call->link;
-  multi->unread -= call->state == CALL_OPEN;
   messages_forget(call);
   /* The app is told of the last one: it has the threads then that it had before. */
   if (atomic_fetch_sub(&call_in_multis, 1) == 1 && call->request.api)

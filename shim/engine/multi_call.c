@@ -18,9 +18,7 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
     return settings_fail_closed(rule) ? CURLM_OUT_OF_MEMORY
                                       : real->multi_add_handle(multi->handle, shadow->handle);
   }
-  if (body_has_reader(shadow))
-    multi->unread++;
-  else
+  if (!body_has_reader(shadow))
     call_begin(call, decide_first(&call->request, shadow, rule, false));
   CURLMcode code = real->multi_add_handle(multi->handle, shadow->handle);
   if (code != CURLM_OK)
@@ -40,12 +38,37 @@ static bool put_in_again(struct call *call)
   return false;
 }
 
-/* The app may have changed options since it added the handle, as libcurl allows. */
-static void read_body(struct call *call)
+/* libcurl has sent something for it, or taken its end of the transport: in the turn that it was added in. */
+static bool has_begun(const struct call *call)
+{
+  return call->state == CALL_LIVE ? call->request.announced : call->transport.app_end < 0;
+}
+
+/* libcurl reads the options of a handle in its first turn. What the app has set since it added the handle is
+ * part of the call, which may be another one then: what was begun of it is left, and it is decided anew. */
+static struct call *begin_anew(struct call *call, const struct idem_rule *rule)
 {
   struct multi *multi = call->multi;
   struct shadow *shadow = call->request.shadow;
+  call->request.tape.writer = NULL;
+  call_abandon(call);
+  call = rule ? call_new(NULL, shadow, multi) : NULL;
+  if (rule && !call)
+    report_problem(PROBLEM_NO_MEMORY, "no memory for a call");
+  return call;
+}
+
+/* Its first turn comes next. */
+static void before_first_turn(struct call *call)
+{
+  struct multi *multi = call->multi;
+  struct shadow *shadow = call->request.shadow;
+  bool open = call->state == CALL_OPEN;
+  if (!open && (!shadow->disturbed || call->state == CALL_DROPPED || has_begun(call)))
+    return;
   const struct idem_rule *rule = shadow_rule(shadow, settings());
+  if (!open && !(call = begin_anew(call, rule)))
+    return;
   if (!rule || multi->lib->multi_remove_handle(multi->handle, shadow->handle) != CURLM_OK) {
     call_abandon(call);
     return;
@@ -54,7 +77,6 @@ static void read_body(struct call *call)
   multi->in_reader = true;
   call_begin(call, decide_first(&call->request, shadow, rule, false));
   multi->in_reader = false;
-  multi->unread--;
   put_in_again(call);
 }
 
@@ -111,11 +133,12 @@ void multi_call_before_turn(struct multi *multi)
   if (!multi || !multi->calls)
     return;
   inflight_watch_thread();
-  for (struct call *call = multi->unread ? multi->calls : NULL, *next; call; call = next) {
+  /* The newest are the first. */
+  for (struct call *call = multi->calls, *next; call && call->turn == multi->turn; call = next) {
     next = call->next;
-    if (call->state == CALL_OPEN)
-      read_body(call);
+    before_first_turn(call);
   }
+  multi->turn++;
   int64_t now_us = multi->looks.first ? monotonic_us() : 0;
   for (struct call *call; (call = next_due(multi, now_us));) {
     struct rescue *rescue = &call->live.rescue;

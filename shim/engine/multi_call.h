@@ -28,8 +28,9 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
 /*
  * Bodies that come from a callback are read here, where libcurl would read them: in a call that may run
  * callbacks, and not in curl_multi_add_handle() (pycurl's gives up there). Until then the transfer is in the
- * multi as the app has made it. Then calls whose time is over are given to copies of the process. NULL is
- * fine.
+ * multi as the app has made it. A call whose app has set options since it added the handle is decided anew,
+ * for libcurl reads them in the first turn. Then calls whose time is over are given to copies of the
+ * process. NULL is fine.
  */
 void multi_call_before_turn(struct multi *multi);
 

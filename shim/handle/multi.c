@@ -29,7 +29,7 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
   multi->first_message = NULL;
   multi->last_message = &multi->first_message;
   multi->reserve_message.link = NULL;
-  multi->message_count = multi->added = multi->unread = multi->guarded = 0;
+  multi->message_count = multi->added = multi->guarded = 0;
   multi->reads_ahead = multi->in_reader = multi->wake_told = false;
   multi->first_storing = NULL;
   multi->storing = 0;

@@ -42,7 +42,7 @@ struct multi {
   struct buffer resolved; /* whose addresses its handles have given libcurl (resolve.h) */
   struct shadow **in;     /* the handles in it */
   unsigned added, room;   /* how many there are, and may be */
-  unsigned unread;        /* calls whose body is still to be read */
+  uint64_t turn;          /* how many it has had with calls of ours in it */
   unsigned guarded;       /* those that want a guard: they are looked at in each turn */
   bool reads_ahead;
   struct driver driver;       /* the thread that turns it, while calls of ours are in it */

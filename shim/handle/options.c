@@ -67,6 +67,33 @@ const struct option_row option_rows[OPTION_ROWS] = {
 };
 /* clang-format on */
 
+bool option_decides(CURLoption option)
+{
+  static const uint16_t some[] = {
+#define X(name) CURLOPT_##name % 10000,
+      /* KEPT */
+      X(HTTPHEADER) X(CONNECT_TO) X(FOLLOWLOCATION) X(HTTP_CONTENT_DECODING) X(HTTP_TRANSFER_DECODING)
+          X(MIME_OPTIONS) X(INFILESIZE_LARGE)
+      /* RARE */
+      X(HTTPAUTH) X(SSL_VERIFYPEER) X(SSL_VERIFYHOST) X(SSL_VERIFYSTATUS) X(SSL_OPTIONS) X(SSL_CTX_FUNCTION)
+          X(PROXYTYPE) X(PROXY_SSL_VERIFYPEER) X(PROXY_SSL_VERIFYHOST) X(PROXY_SSL_OPTIONS) X(MAXREDIRS)
+              X(POSTREDIR) X(REDIR_PROTOCOLS) X(UNRESTRICTED_AUTH) X(AUTOREFERER) X(PATH_AS_IS) X(BUFFERSIZE)
+#undef X
+  };
+  switch ((enum option_kind)option_row(option)->kind) {
+  case OPTION_FORWARDED:
+    return false;
+  case OPTION_KEPT:
+  case OPTION_RARE:
+    for (size_t i = 0; i < sizeof(some) / sizeof(*some); i++)
+      if (some[i] == option_number(option))
+        return true;
+    return false;
+  default:
+    return true;
+  }
+}
+
 /* Names in place, not pointed to: every program that starts would pay for the relocations. */
 static const struct need {
   uint16_t number;

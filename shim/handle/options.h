@@ -20,6 +20,7 @@
 #define IDEMSHIM_SHIM_OPTIONS_H
 
 #include "shim/libcurl/curl_compat.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 /* X(name, what it is for) */
@@ -247,6 +248,9 @@ static inline const struct option_row *option_row(CURLoption option)
 {
   return &option_rows[OPTION_ROW(option)];
 }
+
+/* True if the name of a request, or which way its call goes, may depend on the option. */
+bool option_decides(CURLoption option);
 
 /* Which way a NEEDS option leaves open; NEEDS_LIVE for newer ones. */
 enum option_way { NEEDS_LIVE, NEEDS_TRANSPORT };

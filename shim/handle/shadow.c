@@ -470,10 +470,7 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
   const struct option_row *row = option_row(option);
   uint8_t request = shadow->request;
   bool no_body = shadow->no_body;
-  /* Those that name the request. */
-  shadow->disturbed |=
-      shadow->state != PERFORM_IDLE &&
-      (row->kind == OPTION_TEXT || row->kind == OPTION_SPECIAL || option == CURLOPT_HTTPHEADER);
+  shadow->disturbed |= shadow->state != PERFORM_IDLE && option_decides(option);
   switch ((enum option_kind)row->kind) {
   case OPTION_FORWARDED:
     break;

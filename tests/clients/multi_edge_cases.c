@@ -310,6 +310,40 @@ static void remove_before_the_first_turn(void)
   finish(1);
 }
 
+/* libcurl reads the options in the first turn. */
+static void change_before_the_first_turn(void)
+{
+  char elsewhere[256], there[64], port[16] = "";
+  struct curl_slist *to;
+  const char *colon = strrchr(url, ':');
+
+  snprintf(elsewhere, sizeof elsewhere, "%s&elsewhere=1", url);
+  snprintf(port, sizeof port, "%.*s", (int)strcspn(colon, "/"), colon);
+  snprintf(there, sizeof there, "127.0.0.1%s:localhost%s", port, port);
+  to = curl_slist_append(NULL, there);
+  add(handle);
+  finish(1);
+  /* Now the store has that answer. */
+  add(handle);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, other_body);
+  finish(1);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, third_body);
+  add(handle);
+  curl_easy_setopt(handle, CURLOPT_URL, elsewhere);
+  finish(1);
+  curl_easy_setopt(handle, CURLOPT_URL, url);
+  add(handle);
+  curl_easy_setopt(handle, CURLOPT_CONNECT_TO, to);
+  finish(1);
+  curl_easy_setopt(handle, CURLOPT_CONNECT_TO, NULL);
+  add(handle);
+  finish(1);
+  add(handle);
+  curl_easy_reset(handle);
+  finish(1);
+  curl_slist_free_all(to);
+}
+
 /* libcurl takes NULL for the count from 8.9.1 on. */
 static void never_ask_how_many(void)
 {
@@ -407,6 +441,7 @@ static const struct {
     {"refuse-the-body", refuse_the_body},
     {"remove-the-owner", remove_the_owner},
     {"remove-before-the-first-turn", remove_before_the_first_turn},
+    {"change-before-the-first-turn", change_before_the_first_turn},
     {"never-ask-how-many", never_ask_how_many},
     {"fork-while-waiting", fork_while_waiting},
     {"fork-in-flight", fork_in_flight},

@@ -160,6 +160,59 @@ Test(multi_moments, a_handle_that_is_removed_before_its_first_turn)
   }
 }
 
+/* Path and body of each request so far, oldest first. */
+static char *requests_so_far(void)
+{
+  json_t *requests = mock_requests(&w), *request, *seen = json_array();
+  size_t i;
+  json_array_foreach(requests, i, request)
+  {
+    json_array_append(seen, json_object_get(request, "path"));
+    json_array_append(seen, json_object_get(request, "body"));
+  }
+  char *text = json_dumps(seen, JSON_INDENT(1));
+  json_decref(requests);
+  json_decref(seen);
+  return text;
+}
+
+static void expect_no_key_twice(void)
+{
+  json_t *requests = mock_requests(&w), *request, *seen = json_object();
+  size_t i;
+  json_array_foreach(requests, i, request)
+  {
+    const char *key = mock_header(request, "idempotency-key");
+    cr_expect(!key || !json_object_get(seen, key), "%zu: %s", i, key);
+    if (key)
+      json_object_set_new(seen, key, json_true());
+  }
+  json_decref(requests);
+  json_decref(seen);
+}
+
+/* Neither the answer nor the key of the call that the handle was when it was added is this one's. */
+Test(multi_moments, options_that_are_set_between_the_adding_and_the_first_turn)
+{
+  const char *name = "change-before-the-first-turn";
+  for (int i = 0; i < LOOPS; i++) {
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
+    mock_reset(&w);
+    struct run plain = moment(false, name, loops[i], small);
+    char *without = requests_so_far();
+    mock_reset(&w);
+    expect_the_same(name, loops[i], &plain, small);
+    char *with = requests_so_far();
+    cr_expect_str_eq(with, without, "%s: %s", loops[i], with);
+    expect_no_key_twice();
+    expect_the_same(name, loops[i], &plain, small);
+    cr_expect_eq(mock_count(&w).requests, 5, "%s: %ld", loops[i], mock_count(&w).requests);
+    free(with);
+    free(without);
+    run_release(&plain);
+  }
+}
+
 /* Older ones of libcurl write the count through the pointer: the first run is ours then. */
 Test(multi_moments, an_app_that_does_not_ask_how_many_run)
 {
