@@ -298,6 +298,15 @@ enum call_step call_look(struct call *call, bool done)
   return call->multi ? go_on(call, decision) : call_begin(call, decision);
 }
 
+void call_follow_anew(struct call *call)
+{
+  transport_disarm(&call->transport, CURLE_OK);
+  call->request.op.waited = true;
+  call_begin(call, (struct decision){.route = ROUTE_FOLLOW});
+  if (call->state == CALL_FOLLOWING)
+    request_limit_time(&call->request);
+}
+
 void call_go_live(struct call *call)
 {
   transport_disarm(&call->transport, CURLE_OK);

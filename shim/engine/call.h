@@ -106,6 +106,10 @@ enum call_step call_begin(struct call *call, struct decision decision);
  * over. */
 enum call_step call_look(struct call *call, bool done);
 
+/* FOLLOWING: its transport, which libcurl may have taken its end of, is made anew. The handle is not in
+ * libcurl's hands. */
+void call_follow_anew(struct call *call);
+
 /* DUE: its transport ends, and it goes live. The handle is not in libcurl's hands. */
 void call_go_live(struct call *call);
 

@@ -8,6 +8,7 @@
 #include "shim/runtime/settings.h"
 
 #include <stddef.h>
+#include <string.h>
 
 CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, const struct idem_rule *rule)
 {
@@ -36,6 +37,25 @@ static bool put_in_again(struct call *call)
   call_drop(call);
   messages_add(multi, &call->request.shadow->message, &call->message);
   return false;
+}
+
+/* The owner has been put in at the end. A follower's transport before it would take the connection that the
+ * owner needs, where the app allows few, and both would wait for ever: they are put in behind it. Returns how
+ * many could not be. */
+static int follow_behind(const struct call *owner)
+{
+  struct multi *multi = owner->multi;
+  int dropped = 0;
+  for (struct call *call = multi->limited && call_is_owner(owner) ? multi->calls : NULL; call;
+       call = call->next) {
+    if (call->state != CALL_FOLLOWING ||
+        memcmp(call->request.op.key, owner->request.op.key, IDEM_KEY_SIZE) != 0 ||
+        multi->lib->multi_remove_handle(multi->handle, call->request.shadow->handle) != CURLM_OK)
+      continue;
+    call_follow_anew(call);
+    dropped += !put_in_again(call);
+  }
+  return dropped;
 }
 
 /* libcurl has sent something for it, or taken its end of the transport: in the turn that it was added in. */
@@ -78,6 +98,7 @@ static void before_first_turn(struct call *call)
   call_begin(call, decide_first(&call->request, shadow, rule, false));
   multi->in_reader = false;
   put_in_again(call);
+  follow_behind(call);
 }
 
 /* In a copy of the process the call is driven to its end here. */
@@ -201,6 +222,7 @@ void multi_call_after_turn(struct multi *multi, CURLMcode code, int *running)
       *running += fenced;
     else if (!fenced && *running > 0)
       --*running;
+    *running -= follow_behind(call);
   }
   /* The app's loop goes on until they are told, too. curl_multi_socket_all() turns by
    * curl_multi_perform(). */

@@ -34,7 +34,8 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
   multi->first_storing = NULL;
   multi->storing = 0;
   multi->wake = -1;
-  multi->wake_again = multi->selects = multi->notified = false;
+  multi->wake_again = multi->selects = multi->notified = multi->limited = false;
+  multi->turn = 0;
   multi->on_socket = NULL;
   multi->on_socket_data = multi->wake_assigned = NULL;
   if (pointer_map_add(&multi_map, &multi->entry, handle))

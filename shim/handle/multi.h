@@ -57,6 +57,7 @@ struct multi {
   void *on_socket_data, *wake_assigned;
   bool wake_told; /* which knows of it */
   bool selects, notified;
+  bool limited; /* the app has limited its connections, so that one may wait for another's */
 };
 
 struct multi *multi_new(CURLM *handle, const struct libcurl *lib); /* or NULL without memory */

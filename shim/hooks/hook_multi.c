@@ -292,6 +292,10 @@ HOOK(CURLMcode, curl_multi_setopt, (CURLM * multi, CURLMoption option, void *val
   case CURLMOPT_SOCKETDATA:
     known->on_socket_data = value;
     break;
+  case CURLMOPT_MAX_TOTAL_CONNECTIONS:
+  case CURLMOPT_MAX_HOST_CONNECTIONS:
+    known->limited |= value != NULL;
+    break;
   case CURLMOPT_NOTIFYFUNCTION:
     known->notified = value;
     break;

@@ -310,6 +310,22 @@ static void remove_before_the_first_turn(void)
   finish(1);
 }
 
+/* Three times the same, one after the other. */
+static void share_one_connection(void)
+{
+  struct reply third = {0};
+  CURL *last = post_new(url, body, &third);
+
+  curl_multi_setopt(loop.multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 1L);
+  curl_easy_setopt(other, CURLOPT_POSTFIELDS, body);
+  add(handle);
+  add(other);
+  add(last);
+  finish(3);
+  curl_easy_cleanup(last);
+  free(third.bytes);
+}
+
 /* libcurl reads the options in the first turn. */
 static void change_before_the_first_turn(void)
 {
@@ -441,6 +457,7 @@ static const struct {
     {"refuse-the-body", refuse_the_body},
     {"remove-the-owner", remove_the_owner},
     {"remove-before-the-first-turn", remove_before_the_first_turn},
+    {"share-one-connection", share_one_connection},
     {"change-before-the-first-turn", change_before_the_first_turn},
     {"never-ask-how-many", never_ask_how_many},
     {"fork-while-waiting", fork_while_waiting},

@@ -160,6 +160,22 @@ Test(multi_moments, a_handle_that_is_removed_before_its_first_turn)
   }
 }
 
+/* Each takes over from the one before, which has failed, and has the connection for itself. */
+Test(multi_moments, calls_that_follow_each_other_on_one_connection)
+{
+  const char *failing = "/v1/chat/completions?mock=status%3D500";
+  for (int i = 0; i < LOOPS; i++) {
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
+    mock_reset(&w);
+    struct run plain = moment(false, "share-one-connection", loops[i], failing);
+    cr_expect_eq(mock_count(&w).requests, 3);
+    mock_reset(&w);
+    expect_the_same("share-one-connection", loops[i], &plain, failing);
+    cr_expect_eq(mock_count(&w).requests, 3, "%s: %ld", loops[i], mock_count(&w).requests);
+    run_release(&plain);
+  }
+}
+
 /* Path and body of each request so far, oldest first. */
 static char *requests_so_far(void)
 {
