@@ -31,8 +31,10 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
 static bool put_in_again(struct call *call)
 {
   struct multi *multi = call->multi;
-  if (multi->lib->multi_add_handle(multi->handle, call->request.shadow->handle) == CURLM_OK)
+  if (multi->lib->multi_add_handle(multi->handle, call->request.shadow->handle) == CURLM_OK) {
+    multi->added_again++;
     return true;
+  }
   report_problem(PROBLEM_NO_MEMORY, "a call that was taken out of its multi could not be put in again");
   call_drop(call);
   messages_add(multi, &call->request.shadow->message, &call->message);

@@ -35,7 +35,7 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
   multi->storing = 0;
   multi->wake = -1;
   multi->wake_again = multi->selects = multi->notified = multi->limited = false;
-  multi->turn = 0;
+  multi->turn = multi->added_again = 0;
   multi->on_socket = NULL;
   multi->on_socket_data = multi->wake_assigned = NULL;
   if (pointer_map_add(&multi_map, &multi->entry, handle))

@@ -39,6 +39,7 @@ struct multi {
   struct message *first_message, **last_message, *spare_message; /* read ahead of the app (messages.h) */
   struct message reserve_message;                                /* the spare one where there is no memory */
   unsigned message_count;
+  unsigned added_again;   /* how often libcurl was given one of them that the app had added once */
   struct buffer resolved; /* whose addresses its handles have given libcurl (resolve.h) */
   struct shadow **in;     /* the handles in it */
   unsigned added, room;   /* how many there are, and may be */

@@ -303,6 +303,30 @@ HOOK(CURLMcode, curl_multi_setopt, (CURLM * multi, CURLMoption option, void *val
   return code;
 }
 
+/* To the app, one whose answer is being stored is still running. */
+HOOK(CURLMcode, curl_multi_get_offt, (CURLM * multi, CURLMinfo_offt info, curl_off_t *value))
+{
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
+  if (!real || !real->multi_get_offt)
+    return CURLM_INTERNAL_ERROR;
+  CURLMcode code = real->multi_get_offt(multi, info, value);
+  if (!known || code != CURLM_OK)
+    return code;
+  switch ((int)info) {
+  case CURLMINFO_XFERS_RUNNING:
+    *value += known->storing;
+    break;
+  case CURLMINFO_XFERS_DONE:
+    *value -= known->storing;
+    break;
+  case CURLMINFO_XFERS_ADDED:
+    *value -= known->added_again;
+    break;
+  }
+  return code;
+}
+
 HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
 {
   const struct libcurl *real = alone(CALLER);

@@ -151,6 +151,13 @@ CURLMcode curl_multi_waitfds(CURLM *multi, struct curl_waitfd *fds, unsigned siz
 #if LIBCURL_VERSION_NUM < 0x080e00
 #define CURLOPT_SSL_SIGNATURE_ALGORITHMS 10328
 #endif
+#if LIBCURL_VERSION_NUM < 0x081000
+typedef int CURLMinfo_offt;
+#define CURLMINFO_XFERS_RUNNING 2
+#define CURLMINFO_XFERS_DONE    4
+#define CURLMINFO_XFERS_ADDED   5
+CURLMcode curl_multi_get_offt(CURLM *multi, CURLMinfo_offt info, curl_off_t *value);
+#endif
 #if LIBCURL_VERSION_NUM < 0x081100
 #define CURLMOPT_NOTIFYFUNCTION 20018
 #endif

@@ -31,7 +31,7 @@
   X(share_setopt)
 #define LIBCURL_OPTIONAL(X)                                                                                  \
   X(easy_header) X(easy_nextheader)                                                                          \
-  X(multi_socket) X(multi_socket_all) X(multi_poll) X(multi_waitfds)                                        \
+  X(multi_socket) X(multi_socket_all) X(multi_poll) X(multi_waitfds) X(multi_get_offt)                      \
   X(mime_init) X(mime_free) X(mime_addpart) X(mime_name) X(mime_filename) X(mime_type) X(mime_encoder)       \
   X(mime_data) X(mime_filedata) X(mime_data_cb) X(mime_subparts) X(mime_headers)
 

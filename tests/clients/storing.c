@@ -36,6 +36,23 @@ static void say(const char *what, long is)
   fflush(stdout);
 }
 
+/* What libcurl counts from 8.16 on. */
+static void say_counts(void)
+{
+  static const struct {
+    const char *name;
+    CURLMinfo_offt info;
+  } counts[] = {{"transfers running", CURLMINFO_XFERS_RUNNING},
+                {"transfers done", CURLMINFO_XFERS_DONE},
+                {"transfers added", CURLMINFO_XFERS_ADDED}};
+  __typeof__(&curl_multi_get_offt) get = dlsym(RTLD_DEFAULT, "curl_multi_get_offt");
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    curl_off_t value = -1;
+    loop_note(&loop, get ? get(loop.multi, counts[i].info, &value) : CURLM_UNKNOWN_OPTION);
+    say(counts[i].name, (long)value);
+  }
+}
+
 /* Of this process, besides the main one; `tid` is that of the last. */
 static unsigned threads(int *tid)
 {
@@ -120,6 +137,13 @@ static void until_it_is_stored(int *tid)
 static void nothing(void)
 {
   finish();
+}
+
+static void count(void)
+{
+  say_counts();
+  finish();
+  say_counts();
 }
 
 /* Python warns when such a process forks, and the kernel lets none with another thread into a namespace. */
@@ -331,6 +355,7 @@ int main(int argc, char **argv)
   } cases[] = {
       {"nothing", nothing},
       {"alone", alone},
+      {"count", count},
       {"close-timer", close_timer},
       {"end-with-handler", end_with_handler},
       {"many", many},
@@ -364,6 +389,9 @@ int main(int argc, char **argv)
   if (getenv("NOTIFIED"))
     ask_for_notifications();
   loop_note(&loop, curl_multi_add_handle(loop.multi, handle));
+  /* It counts as another call, which is put in again. */
+  if (!strcmp(argv[1], "count"))
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, other_body);
   until_it_is_stored(&tid);
   if (!strcmp(argv[1], "signals"))
     look_at_signals(tid);

@@ -76,6 +76,18 @@ Test(storing, whatever_the_loop_waits_with_it_is_woken_once)
   }
 }
 
+Test(storing, is_running_in_what_libcurl_counts)
+{
+  need_libcurl(0x081000, "curl_multi_get_offt()");
+  struct run r = storing("count", "poll", target, slow);
+  expect_success(&r);
+  cr_expect(strstr(r.out, "running: 1\ntransfers running: 1\ntransfers done: 0\ntransfers added: 1\n"), "%s",
+            r.out);
+  cr_expect(strstr(r.out, "running: 0\ntransfers running: 0\ntransfers done: 1\ntransfers added: 1\n"), "%s",
+            r.out);
+  run_release(&r);
+}
+
 Test(storing, a_handle_that_is_taken_out_or_cleaned_up_leaves_its_answer)
 {
   static const char *const loops[] = {"poll", "epoll"};
