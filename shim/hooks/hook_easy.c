@@ -106,17 +106,43 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
   return copy;
 }
 
+/* Since 8.22 libcurl does nothing about a reset in a callback, and all options stay. A reset clears PRIVATE:
+ * that tells. Where the callback is called by us, libcurl would not know. False: there was no reset. */
+static bool reset(struct shadow *shadow)
+{
+  static char mark;
+  const struct libcurl *real = shadow->lib;
+  CURL *handle = shadow->handle;
+  char *was = NULL, *is = NULL;
+  if (real->version < 0x081600) {
+    real->easy_reset(handle);
+    return true;
+  }
+  if (!multi_of(shadow) && (shadow->state == PERFORM_PENDING || shadow->state == PERFORM_DELIVERING))
+    return false;
+  real->easy_getinfo(handle, CURLINFO_PRIVATE, &was);
+  real->easy_setopt(handle, CURLOPT_PRIVATE, &mark);
+  real->easy_reset(handle);
+  real->easy_getinfo(handle, CURLINFO_PRIVATE, &is);
+  if (is == &mark)
+    real->easy_setopt(handle, CURLOPT_PRIVATE, was);
+  return is != &mark;
+}
+
 HOOK(void, curl_easy_reset, (CURL * handle))
 {
   struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
-  if (shadow && shadow->call)
+  if (shadow && shadow->call && real->version >= 0x081600)
+    call_come_upon_if_left(shadow);
+  else if (shadow && shadow->call)
     call_come_upon(shadow);
-  if (real)
+  if (real && !shadow)
     real->easy_reset(handle);
-  if (shadow)
-    shadow_reset(shadow);
-  if (shadow && shadow->transport)
+  if (!shadow || !reset(shadow))
+    return;
+  shadow_reset(shadow);
+  if (shadow->transport)
     transport_hold(shadow->transport);
 }
 

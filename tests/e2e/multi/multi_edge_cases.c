@@ -107,6 +107,21 @@ Test(multi_moments, a_reset_in_an_easy_call)
   expect_as_without_us("reset-in-an-easy-call", large);
 }
 
+Test(multi_moments, what_goes_on_after_a_reset_in_an_easy_call)
+{
+  const char *name = "reset-in-an-easy-call-and-go-on";
+  struct run plain = moment(false, name, "poll", small);
+  mock_reset(&w);
+  expect_the_same(name, "poll", &plain, small);
+  expect_the_same(name, "poll", &plain, small);
+  world_env(&w, "IDEMSHIM_DELIVERY", "transport");
+  expect_the_same(name, "poll", &plain, small);
+  /* Before, the first is not stored, and what goes on is a GET, which no rule wants. */
+  int requests = libcurl_version() < 0x081600 ? 6 : 2;
+  cr_expect_eq(mock_count(&w).requests, requests, "%ld", mock_count(&w).requests);
+  run_release(&plain);
+}
+
 Test(multi_moments, a_large_answer_with_pauses_and_a_small_buffer)
 {
   expect_as_without_us("pause-often", large);
