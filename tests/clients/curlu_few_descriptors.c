@@ -2,9 +2,9 @@
 /*
  * curlu_few_descriptors URL FREE
  *
- * Makes two calls in a multi, one after the other, whose URL is in a handle of libcurl's URL API, and says what
- * came back and how many sockets libcurl has asked for. With FREE 0 no descriptor is free when the first is
- * added; one is, when libcurl asks for its socket.
+ * Makes two calls in a multi, one after the other, whose URL is in a handle of libcurl's URL API, and says
+ * what came back and how many sockets libcurl has asked for. With FREE 0 no descriptor is free when the first
+ * is added; one is, when libcurl asks for its socket.
  */
 #include "tests/clients/drive.h"
 #include "tests/clients/post.h"
