@@ -493,6 +493,12 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     break;
   case OPTION_NEEDS:
     set_need(shadow, number, value != 0);
+    /* It chooses the kind of authentication as well, and takes that away again. */
+    if ((int)option == CURLOPT_HTTPSIG_ALGORITHM &&
+        !set_rare(shadow, option_number(CURLOPT_HTTPAUTH),
+                  value ? CURLAUTH_HTTPSIG : shadow_value(shadow, CURLOPT_HTTPAUTH) & ~CURLAUTH_HTTPSIG,
+                  false))
+      set_forgotten(shadow, number);
     if (value && (option == CURLOPT_HSTS || option == CURLOPT_HSTS_CTRL)) {
       shadow->hsts = true;
       atomic_store_explicit(&shadow_any_hsts, true, memory_order_relaxed);

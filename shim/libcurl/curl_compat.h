@@ -130,6 +130,9 @@ struct curl_header *curl_easy_nextheader(CURL *handle, unsigned origin, int requ
 #define CURLOPT_QUICK_EXIT       322
 #define CURL_WRITEFUNC_ERROR     0xFFFFFFFF
 #endif
+#if LIBCURL_VERSION_NUM < 0x080100
+#define CURLPROXY_HTTPS2 3
+#endif
 #if LIBCURL_VERSION_NUM < 0x080200
 #define CURLOPT_HAPROXY_CLIENT_IP 10323
 #endif
@@ -161,11 +164,15 @@ CURLMcode curl_multi_get_offt(CURLM *multi, CURLMinfo_offt info, curl_off_t *val
 #if LIBCURL_VERSION_NUM < 0x081100
 #define CURLMOPT_NOTIFYFUNCTION 20018
 #endif
+#if LIBCURL_VERSION_NUM < 0x081500
+#define CURLPROXY_HTTPS3 8
+#endif
 #if LIBCURL_VERSION_NUM < 0x081600
 #define CURLOPT_HTTPSIG_ALGORITHM 329
 #define CURLOPT_HTTPSIG_KEY       10330
 #define CURLOPT_HTTPSIG_KEYID     10331
 #define CURLOPT_HTTPSIG_HEADERS   10332
+#define CURLAUTH_HTTPSIG          (1ul << 8)
 #endif
 
 #endif

@@ -190,11 +190,12 @@ static void add_redirects(struct text *text, const struct shadow *shadow)
   static const struct {
     CURLoption option;
     const char *name;
-  } numbers[] = {{CURLOPT_MAXREDIRS, ";redirects:"},
-                 {CURLOPT_POSTREDIR, ";post-redirects:"},
-                 {CURLOPT_REDIR_PROTOCOLS, ";redirect-protocols:"},
-                 {CURLOPT_UNRESTRICTED_AUTH, ";unrestricted-auth:"},
-                 {CURLOPT_AUTOREFERER, ";auto-referer:"}};
+    bool none; /* 0 is none at all, and not the default */
+  } numbers[] = {{CURLOPT_MAXREDIRS, ";redirects:", true},
+                 {CURLOPT_POSTREDIR, ";post-redirects:", false},
+                 {CURLOPT_REDIR_PROTOCOLS, ";redirect-protocols:", true},
+                 {CURLOPT_UNRESTRICTED_AUTH, ";unrestricted-auth:", false},
+                 {CURLOPT_AUTOREFERER, ";auto-referer:", false}};
   const long follow = (long)shadow->slot[SLOT_FOLLOWLOCATION];
   if (!follow)
     return;
@@ -206,8 +207,12 @@ static void add_redirects(struct text *text, const struct shadow *shadow)
   const char *custom = shadow_text(shadow, SLOT_CUSTOMREQUEST), *own = shadow_own_method(shadow);
   if (custom && (strcmp(custom, own) != 0 || (strcmp(own, "GET") != 0 && strcmp(own, "HEAD") != 0)))
     add_pair(text, ";custom-of:", own);
-  for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-    add_number(text, numbers[i].name, (long)shadow_value(shadow, numbers[i].option));
+  for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+    const long value = (long)shadow_value(shadow, numbers[i].option);
+    if (!value && numbers[i].none && shadow_has_set(shadow, numbers[i].option))
+      add_pair(text, numbers[i].name, "0");
+    add_number(text, numbers[i].name, value);
+  }
   add_pair(text, ";redirect-protocols:", (const char *)shadow_value(shadow, CURLOPT_REDIR_PROTOCOLS_STR));
 }
 
@@ -408,7 +413,9 @@ static void add_credential(struct request *request, enum idem_credential kind, s
   request->credentials[bytes->credential_count++] = text;
 }
 
-/* HTTPAUTH says which login goes out: a token that it does not name stays here. Kerberos needs none. */
+/* HTTPAUTH says which login goes out: a token that it does not name stays here, and with CURLAUTH_NONE all do.
+ * Kerberos needs none. The store takes 0 for the usual, so CURLAUTH_NONE is told by a bit that stands for no
+ * kind. */
 static void build_auth(struct request *request)
 {
   if (!request->shadow->rare_count)
@@ -416,7 +423,7 @@ static void build_auth(struct request *request)
   const unsigned long auth = (unsigned long)shadow_value(request->shadow, CURLOPT_HTTPAUTH);
   if (auth != CURLAUTH_BASIC &&
       (request->bytes.credential_count || (auth & ~CURLAUTH_ONLY) == CURLAUTH_NEGOTIATE))
-    request->bytes.auth = auth;
+    request->bytes.auth = auth == CURLAUTH_NONE ? 1ull << 63 : auth;
 }
 
 /* Credentials say who is asking, as far as it was not said in a header. */

@@ -90,7 +90,8 @@ static bool may_be_https_proxy(const struct shadow *shadow)
   const char *name = (const char *)shadow_value(shadow, CURLOPT_PROXY);
   long type = (long)shadow_value(shadow, CURLOPT_PROXYTYPE);
   return !name || strncasecmp(name, "https://", 8) == 0 ||
-         (!strstr(name, "://") && type >= CURLPROXY_HTTPS && type <= 3);
+         (!strstr(name, "://") &&
+          (type == CURLPROXY_HTTPS || type == CURLPROXY_HTTPS2 || type == CURLPROXY_HTTPS3));
 }
 
 const char *trust_of(const struct shadow *shadow, enum idem_trust level, char *room, size_t size,

@@ -223,11 +223,16 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
     (replace(a->url, sizeof(a->url), "https", "http"), URL("https", "http"), a->follow = b->follow = true,   \
      b->any_peer = true))                                                                                    \
   X(redirects, OTHER, (a->follow = b->follow = true, b->max_redirects = 3))                                  \
+  X(redirects_none, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_MAXREDIRS, 0)))                  \
   X(redirects_off, SAME, b->max_redirects = 3)                                                               \
   X(redirects_post, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_POSTREDIR, 7)))                  \
   X(redirects_login, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_UNRESTRICTED_AUTH, 1)))         \
   X(redirects_schemes, OTHER,                                                                                \
     (a->follow = b->follow = true, number(b, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_HTTPS)))                     \
+  X(redirects_no_scheme, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_REDIR_PROTOCOLS, 0)))       \
+  X(redirects_usual, SAME,                                                                                   \
+    (a->follow = b->follow = true, number(b, CURLOPT_POSTREDIR, 0), number(b, CURLOPT_UNRESTRICTED_AUTH, 0), \
+     number(b, CURLOPT_AUTOREFERER, 0)))                                                                     \
   X(redirects_custom, OTHER, (a->follow = b->follow = true, b->method = "POST"))                             \
   X(redirects_custom_off, SAME, b->method = "POST")                                                          \
   X(redirects_kind, OTHER,                                                                                   \
@@ -251,6 +256,8 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
      number(b, CURLOPT_HTTPAUTH, CURLAUTH_BEARER)))                                                          \
   X(login_kept_in, OTHER, (a->userpwd = b->userpwd = "me:a", number(b, CURLOPT_HTTPAUTH, CURLAUTH_BEARER)))  \
   X(auth_usual, SAME, (a->userpwd = b->userpwd = "me:a", number(b, CURLOPT_HTTPAUTH, CURLAUTH_BASIC)))       \
+  X(auth_none, OTHER, (a->userpwd = b->userpwd = "me:a", number(b, CURLOPT_HTTPAUTH, CURLAUTH_NONE)))        \
+  X(auth_none_of_nobody, SAME, number(b, CURLOPT_HTTPAUTH, CURLAUTH_NONE))                                   \
   X(auth_of_nobody, SAME, number(b, CURLOPT_HTTPAUTH, CURLAUTH_DIGEST))                                      \
   X(auth_any_of_nobody, SAME, number(b, CURLOPT_HTTPAUTH, (long)CURLAUTH_ANY))                               \
   X(auth_of_process, LIVE, (b->userpwd = ":", number(b, CURLOPT_HTTPAUTH, (long)CURLAUTH_NTLM)))             \

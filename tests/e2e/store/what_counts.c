@@ -79,6 +79,7 @@ Test(what_counts, a_rule_leaves_out_what_it_says)
                                        "bearer",
                                        "bearer_let_out",
                                        "login_kept_in",
+                                       "auth_none",
                                        "auth_of_process",
                                        "auth_of_process_asked",
                                        "auth_of_ticket",
