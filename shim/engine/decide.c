@@ -113,9 +113,11 @@ static struct decision on_hit(struct request *request, bool direct)
 
 struct decision decide_stream(struct request *request, bool direct)
 {
+  const struct shadow *shadow = request->shadow;
   char room[24];
   stream_follow_join(request);
-  if (direct && !shadow_needs(request->shadow, NEEDS_TRANSPORT, room) &&
+  /* How long it gets nobody knows yet, so libcurl is left to watch MAXFILESIZE. */
+  if (direct && !shadow->slot[SLOT_MAXFILESIZE_LARGE] && !shadow_needs(shadow, NEEDS_TRANSPORT, room) &&
       !direct_refuses(request, &request->op.answer))
     return (struct decision){.route = ROUTE_DIRECT};
   if (!transport_refuses(request))

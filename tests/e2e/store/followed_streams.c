@@ -328,6 +328,27 @@ Test(streams, a_follower_keeps_its_own_limit_of_speed)
   expect_limit("-Y1000000", "-y1", "Operation too slow. Less than 1000000 bytes/sec");
 }
 
+/* How long a stream gets nobody knows, so libcurl watches; since 8.4 it ends one that grows too long. */
+Test(streams, a_follower_keeps_its_own_limit_of_size)
+{
+  const bool ends = libcurl_version() >= 0x080400;
+  const char *url = held("");
+  struct run owner = start_owner(url);
+  struct run follower = start_shim(&w, "curl", "-sSN", "--max-filesize", world_text(&w, "%zu", owner.out_len),
+                                   "-d", body, url, NULL);
+  wait_until(has_come(&follower) == owner.out_len);
+  mock_release(&w, ALL);
+  run_wait(&owner);
+  run_wait(&follower);
+  expect_success(&owner);
+  cr_expect_eq(follower.status, ends ? 63 : 0, "%d", follower.status);
+  if (!ends)
+    expect_same_output(&owner, &follower);
+  cr_expect(log_contains(&w, "\"via\":\"transport\""));
+  cr_expect_eq(mock_count(&w).requests, 1);
+  release_both(&owner, &follower);
+}
+
 Test(streams, an_owner_that_gives_up_leaves_a_copy_that_is_followed_on)
 {
   static const char *const options[] = {"-N", "-Z"};
