@@ -4,6 +4,7 @@
 #include "shim/base/libc.h"
 #include "shim/engine/call.h"
 #include "shim/handle/callbacks.h"
+#include "shim/handle/low_speed.h"
 #include "shim/replay/direct.h"
 #include "shim/replay/progress.h"
 #include "shim/replay/stream_follow.h"
@@ -16,9 +17,9 @@
 /* How often the app's progress callback is called at least; libcurl does so once a second [easy_transfer]. */
 #define SLICE_MS 200
 
-/* One sleep on the owner of the operation, with the app's progress callback and timeout kept as libcurl
- * would. */
-static enum call_step wait_for_owner(struct call *call)
+/* One sleep on the owner of the operation, with the app's progress callback, timeout and limit of speed kept
+ * as libcurl would: to it the body goes out at the beginning, and then nothing moves. */
+static enum call_step wait_for_owner(struct call *call, struct low_speed *low_speed)
 {
   struct request *request = &call->request;
   struct shadow *shadow = request->shadow;
@@ -37,6 +38,9 @@ static enum call_step wait_for_owner(struct call *call)
                    (long long)waited_ms);
     code = CURLE_OPERATION_TIMEDOUT;
   }
+  const int64_t sent = low_speed->count ? (int64_t)request->bytes.body.len : 0;
+  if (code == CURLE_OK && !done && low_speed_exceeded(low_speed, shadow, sent, monotonic_us()))
+    code = low_speed_error(shadow);
   if (code == CURLE_OK)
     return call_look(call, done);
   /* It joined, and ends in vain: the tape calls it a join, with the app's code. */
@@ -88,8 +92,9 @@ CURLcode idem_easy_perform(struct shadow *shadow, const struct idem_rule *rule)
   }
   enum call_step step = call_begin(call, decision);
   for (;;) {
+    struct low_speed low_speed = {.started_us = monotonic_us()};
     while (step == CALL_WAIT)
-      step = wait_for_owner(call);
+      step = wait_for_owner(call, &low_speed);
     code = step == CALL_RUN ? transfer(call) : call->code;
     if (!call_is_fenced(call))
       return call_end(call, code);

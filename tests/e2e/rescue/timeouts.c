@@ -184,6 +184,25 @@ Test(rescue, a_stream_that_stalls_is_finished_with_the_same_bytes)
   run_release(&undisturbed);
 }
 
+/* The copy is silent for as long as upstream is, and the app that asks again does not wait longer for that. */
+Test(rescue, a_retry_keeps_its_limit_of_speed_while_it_waits)
+{
+  const char *url = world_url(&w, "/v1/chat/completions?mock=hold%3D1,chunk%3D50");
+  for (int i = 0; i < 3; i++) {
+    struct run run =
+        run_shim(&w, "curl", "-sS", "-Y1000000", "-y1", "--max-time", "30", "-d", body, url, NULL);
+    cr_expect_eq(run.status, 28, "%d", run.status);
+    cr_expect(strstr(run.err, "Operation too slow. Less than 1000000 bytes/sec"), "%s", run.err);
+    run_release(&run);
+  }
+  mock_release(&w, 1000);
+  expect_one_rescue();
+  struct run again = run_shim(&w, "curl", "-sS", "-d", body, url, NULL);
+  expect_success(&again);
+  expect_stored_answer(&again, url);
+  run_release(&again);
+}
+
 struct way {
   char name[16], script[32];
 };
