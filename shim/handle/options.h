@@ -71,8 +71,8 @@
   X(ABSTRACT_UNIX_SOCKET)
 
 /* X(name) and X(name of a string). What we override (overrides.h), and must know to restore it; what a call
- * demands of the server's identity; what decides whether a redirect is followed and which path is asked for;
- * and where a credential is read from. */
+ * demands of the server's identity; what decides whether a redirect is followed, which path is asked for and
+ * which server has the host's name; and where a credential is read from. */
 #define OPTIONS_RARE(X)                                                                                      \
   X(VERBOSE)                                                                                                 \
   X(DEBUGFUNCTION)                                                                                           \
@@ -104,6 +104,7 @@
   X(SSL_OPTIONS)                                                                                             \
   X(SSL_CTX_FUNCTION)                                                                                        \
   X(PROXYTYPE)                                                                                               \
+  X(PROXYPORT)                                                                                               \
   X(PROXY_SSL_VERIFYPEER)                                                                                    \
   X(PROXY_SSL_VERIFYHOST)                                                                                    \
   X(PROXY_SSL_OPTIONS)                                                                                       \
@@ -117,6 +118,9 @@
 #define OPTIONS_RARE_TEXT(X)                                                                                 \
   X(PROXY)                                                                                                   \
   X(PRE_PROXY)                                                                                               \
+  X(NOPROXY)                                                                                                 \
+  X(DOH_URL)                                                                                                 \
+  X(DNS_SERVERS)                                                                                             \
   X(NETRC_FILE)                                                                                              \
   X(PINNEDPUBLICKEY)                                                                                         \
   X(CAINFO)                                                                                                  \

@@ -413,9 +413,9 @@ static void add_credential(struct request *request, enum idem_credential kind, s
   request->credentials[bytes->credential_count++] = text;
 }
 
-/* HTTPAUTH says which login goes out: a token that it does not name stays here, and with CURLAUTH_NONE all do.
- * Kerberos needs none. The store takes 0 for the usual, so CURLAUTH_NONE is told by a bit that stands for no
- * kind. */
+/* HTTPAUTH says which login goes out: a token that it does not name stays here, and with CURLAUTH_NONE each
+ * one. Kerberos needs none. The store takes 0 for the usual, so CURLAUTH_NONE is told by a bit that stands
+ * for no kind. */
 static void build_auth(struct request *request)
 {
   if (!request->shadow->rare_count)

@@ -94,29 +94,71 @@ static bool may_be_https_proxy(const struct shadow *shadow)
           (type == CURLPROXY_HTTPS || type == CURLPROXY_HTTPS2 || type == CURLPROXY_HTTPS3));
 }
 
+/* Where a server need not prove who it is, the way to it says which one it is: a proxy that asks for a name
+ * may be in another network than the next one, and so may a server of names. Returns NULL, or why the call
+ * cannot be named: what may be a part of a login is never written. */
+static const char *add_way(struct writing *w)
+{
+  static const struct {
+    char name[12];
+    CURLoption option;
+  } places[] = {{"proxy", CURLOPT_PROXY},
+                {"pre-proxy", CURLOPT_PRE_PROXY},
+                {"doh", CURLOPT_DOH_URL},
+                {"dns", CURLOPT_DNS_SERVERS}};
+  const struct shadow *shadow = w->shadow;
+  if (shadow_value(shadow, CURLOPT_OPENSOCKETFUNCTION) && shadow_value(shadow, CURLOPT_SOCKOPTFUNCTION))
+    return "OPENSOCKETFUNCTION and SOCKOPTFUNCTION";
+  for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+    char shown[256], number[48];
+    const char *place = (const char *)shadow_value(shadow, places[i].option);
+    if (!place || !*place)
+      continue;
+    const char *scheme = strstr(place, "://"), *authority = scheme ? scheme + 3 : place;
+    const char *at = memrchr(authority, '@', strcspn(authority, "/?#")), *host = at ? at + 1 : authority;
+    if (strpbrk(host, "@?#") || (scheme && strpbrk(place, ":@") != scheme) ||
+        snprintf(shown, sizeof(shown), "%.*s%s", (int)(authority - place), place, host) >= (int)sizeof(shown))
+      return "a proxy or a server of names in an odd form";
+    add(w, "", places[i].name, shown);
+    if (places[i].option != CURLOPT_PROXY)
+      continue;
+    snprintf(number, sizeof(number), "%ld:%ld", scheme ? 0 : (long)shadow_value(shadow, CURLOPT_PROXYTYPE),
+             (long)shadow_value(shadow, CURLOPT_PROXYPORT));
+    add(w, "proxy-", "kind", number);
+    if (shadow_value(shadow, CURLOPT_NOPROXY))
+      add(w, "proxy-", "not-for", (const char *)shadow_value(shadow, CURLOPT_NOPROXY));
+  }
+  return NULL;
+}
+
 const char *trust_of(const struct shadow *shadow, enum idem_trust level, char *room, size_t size,
                      struct idem_span *trust)
 {
   struct writing w = {.shadow = shadow, .room = room, .size = size};
   const bool upgraded = !shadow->parts.https && shadow_has_hsts(shadow);
   *trust = (struct idem_span){"", 0};
-  /* A redirect, or what is known of the host, may lead from http to https. */
-  if (level == IDEM_TRUST_NONE || !(shadow->parts.https || upgraded || shadow->slot[SLOT_FOLLOWLOCATION]))
-    return NULL;
   /* Most handles have no such option set. */
-  if (!shadow->rare_count && !upgraded)
+  if (level == IDEM_TRUST_NONE || (!shadow->rare_count && !upgraded))
     return NULL;
-  /* The app can change there all that is trusted. */
-  if (level == IDEM_TRUST_FULL && shadow_value(shadow, CURLOPT_SSL_CTX_FUNCTION))
-    return "SSL_CTX_FUNCTION";
-  /* An answer of http serves no call that may insist on https. */
-  if (upgraded)
-    add(&w, "", "hsts", NULL);
-  add_demands(&w, false, level == IDEM_TRUST_FULL);
-  if ((long)shadow_value(shadow, CURLOPT_SSL_VERIFYSTATUS))
-    add(&w, "", "status", NULL);
-  if (may_be_https_proxy(shadow))
-    add_demands(&w, true, level == IDEM_TRUST_FULL);
+  /* A redirect, or what is known of the host, may lead from http to https. */
+  if (shadow->parts.https || upgraded || shadow->slot[SLOT_FOLLOWLOCATION]) {
+    /* The app can change there all that is trusted. */
+    if (level == IDEM_TRUST_FULL && shadow_value(shadow, CURLOPT_SSL_CTX_FUNCTION))
+      return "SSL_CTX_FUNCTION";
+    /* An answer of http serves no call that may insist on https. */
+    if (upgraded)
+      add(&w, "", "hsts", NULL);
+    add_demands(&w, false, level == IDEM_TRUST_FULL);
+    if ((long)shadow_value(shadow, CURLOPT_SSL_VERIFYSTATUS))
+      add(&w, "", "status", NULL);
+    if (may_be_https_proxy(shadow))
+      add_demands(&w, true, level == IDEM_TRUST_FULL);
+  }
+  const bool verified = shadow->parts.https && shadow_value(shadow, CURLOPT_SSL_VERIFYPEER) &&
+                        shadow_value(shadow, CURLOPT_SSL_VERIFYHOST);
+  const char *reason = verified ? NULL : add_way(&w);
+  if (reason)
+    return reason;
   if (w.len >= size)
     return "the demands on the server's identity are too long";
   *trust = (struct idem_span){room, w.len};

@@ -9,10 +9,13 @@
  * goes live
  *
  * Only what differs from libcurl's defaults is in it, so that setting a default changes nothing; for http it
- * is empty, unless redirects are followed or libcurl knows hosts that are https alone (HSTS), of a share
- * object too: the call may end there. Paths count as they are written, not what they hold: an update of the
- * certificates costs nobody an answer. Reads the shadow alone, but for one getinfo() where the app has named
- * a file or directory.
+ * has no demands, unless redirects are followed or libcurl knows hosts that are https alone (HSTS), of a
+ * share object too: the call may end there. Paths count as they are written, not what they hold: an update
+ * of the certificates costs nobody an answer. Reads the shadow alone, but for one getinfo() where the app
+ * has named a file or directory.
+ *
+ * Where the server need not prove who it is, for http and where peer or name are not verified, the text has
+ * the proxies and servers of names that the app has set, without their logins: they lead to another server.
  */
 #ifndef IDEMSHIM_SHIM_REQUEST_TRUST_H
 #define IDEMSHIM_SHIM_REQUEST_TRUST_H

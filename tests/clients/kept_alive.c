@@ -37,6 +37,7 @@ static int on_sockopt(void *arg, curl_socket_t fd, curlsocktype purpose)
   int seconds = (int)own, on = own != 0;
   (void)arg;
   (void)purpose;
+  connection = fd;
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
   if (on)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
@@ -91,8 +92,11 @@ static CURLcode set(CURL *handle, const char *step)
     multi = multi ? multi : curl_multi_init();
   else if (strcmp(step, "unix") == 0)
     return curl_easy_setopt(handle, CURLOPT_ABSTRACT_UNIX_SOCKET, socket_name);
-  else if (strncmp(step, "own=", 4) == 0 && (own = atol(value + 1), true))
+  else if (strncmp(step, "own=", 4) == 0 && (own = atol(value + 1), true)) {
+    /* With both of these functions a call is not ours. */
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, NULL);
     return curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, on_sockopt);
+  }
   for (size_t i = 0; value && i < sizeof(options) / sizeof(*options); i++)
     if (strncmp(step, options[i].name, strlen(options[i].name)) == 0)
       return curl_easy_setopt(handle, options[i].option, atol(value + 1));

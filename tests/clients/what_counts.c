@@ -27,7 +27,7 @@ struct ask {
   char header[8][128];
   int headers;
   const char *method, *cookie, *referer, *agent, *userpwd, *pins;
-  bool any_peer, any_name, follow, late_default, ctx;
+  bool any_peer, any_name, follow, late_default, ctx, own_sockets;
   long max_redirects, timeout;
   struct {
     CURLoption option;
@@ -110,6 +110,11 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
 
 #define BODY(from, to) replace(b->body, sizeof(b->body), from, to)
 #define URL(from, to)  replace(b->url, sizeof(b->url), from, to)
+/* Without a proxy, and without a look for the host's name. */
+#define BY_SOCKET                                                                                            \
+  (text(a, CURLOPT_PROXY, ""), text(b, CURLOPT_PROXY, ""), text(a, CURLOPT_UNIX_SOCKET_PATH, "/nowhere"),    \
+   text(b, CURLOPT_UNIX_SOCKET_PATH, "/nowhere"))
+#define HTTP (replace(a->url, sizeof(a->url), "https", "http"), URL("https", "http"))
 
 /* Both are of one random kind; `b` is a copy of `a` that the change may alter, and `a` may be prepared for
  * it. */
@@ -212,16 +217,13 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(cookie_login, OTHER,                                                                                     \
     (a->cookie = "AWSELBAuthSessionCookie-0=a", b->cookie = "AWSELBAuthSessionCookie-0=b"))                  \
   X(cookie_alike, OTHER, (a->cookie = "_gauth=a", b->cookie = "_gauth=b"))                                   \
-  X(any_peer, OTHER, b->any_peer = true)                                                                     \
-  X(any_name, OTHER, b->any_name = true)                                                                     \
+  X(any_peer, OTHER, (BY_SOCKET, b->any_peer = true))                                                        \
+  X(any_name, OTHER, (BY_SOCKET, b->any_name = true))                                                        \
   X(pins, OTHER, b->pins = "sha256//AAAA")                                                                   \
   X(ca, OTHER, strcpy(b->ca, "/nowhere/ca.pem"))                                                             \
   X(usual_trust, SAME, b->late_default = true)                                                               \
-  X(trust_of_http, SAME,                                                                                     \
-    (replace(a->url, sizeof(a->url), "https", "http"), URL("https", "http"), b->any_peer = true))            \
-  X(trust_of_redirect, OTHER,                                                                                \
-    (replace(a->url, sizeof(a->url), "https", "http"), URL("https", "http"), a->follow = b->follow = true,   \
-     b->any_peer = true))                                                                                    \
+  X(trust_of_http, SAME, (HTTP, b->any_peer = true))                                                         \
+  X(trust_of_redirect, OTHER, (HTTP, a->follow = b->follow = true, b->any_peer = true))                      \
   X(redirects, OTHER, (a->follow = b->follow = true, b->max_redirects = 3))                                  \
   X(redirects_none, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_MAXREDIRS, 0)))                  \
   X(redirects_off, SAME, b->max_redirects = 3)                                                               \
@@ -293,6 +295,30 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
     (text(a, CURLOPT_PROXY, "https://127.0.0.1:1"), text(b, CURLOPT_PROXY, "https://127.0.0.1:1"),           \
      number(b, CURLOPT_PROXY_SSL_VERIFYPEER, 0)))                                                            \
   X(proxy_of_http, SAME, number(b, CURLOPT_PROXY_SSL_VERIFYPEER, 0))                                         \
+  X(proxy, SAME, text(b, CURLOPT_PROXY, "socks5h://127.0.0.1:2"))                                            \
+  X(proxy_to_any_peer, OTHER,                                                                                \
+    (a->any_peer = b->any_peer = true, text(b, CURLOPT_PROXY, "http://127.0.0.1:2")))                        \
+  X(proxy_to_any_name, OTHER,                                                                                \
+    (a->any_name = b->any_name = true, text(b, CURLOPT_PROXY, "http://127.0.0.1:2")))                        \
+  X(proxy_to_http, OTHER, (HTTP, text(b, CURLOPT_PROXY, "http://127.0.0.1:2")))                              \
+  X(proxy_scheme_to_http, OTHER, (HTTP, text(b, CURLOPT_PROXY, "socks5://127.0.0.1:1")))                     \
+  X(proxy_type_to_http, OTHER,                                                                               \
+    (HTTP, text(a, CURLOPT_PROXY, "127.0.0.1:1"), text(b, CURLOPT_PROXY, "127.0.0.1:1"),                     \
+     number(b, CURLOPT_PROXYTYPE, CURLPROXY_SOCKS5_HOSTNAME)))                                               \
+  X(proxy_port_to_http, OTHER,                                                                               \
+    (HTTP, text(a, CURLOPT_PROXY, "127.0.0.1"), text(b, CURLOPT_PROXY, "127.0.0.1"),                         \
+     number(b, CURLOPT_PROXYPORT, 2)))                                                                       \
+  X(proxy_not_for_some, OTHER, (HTTP, text(b, CURLOPT_NOPROXY, "api.example")))                              \
+  X(proxy_of_none, SAME, (HTTP, BY_SOCKET, text(b, CURLOPT_NOPROXY, "*")))                                   \
+  X(proxy_before, OTHER, (HTTP, text(b, CURLOPT_PRE_PROXY, "socks4a://127.0.0.1:2")))                        \
+  X(proxy_user, SAME,                                                                                        \
+    (HTTP, text(a, CURLOPT_PROXY, "http://me:a@127.0.0.1:1"),                                                \
+     text(b, CURLOPT_PROXY, "http://me:b@x@127.0.0.1:1")))                                                   \
+  X(proxy_odd, LIVE, (HTTP, text(b, CURLOPT_PROXY, "http://me:a/b@127.0.0.1:1")))                            \
+  X(doh, OTHER, (HTTP, text(b, CURLOPT_DOH_URL, "https://127.0.0.1:1/dns-query")))                           \
+  X(doh_proven, SAME, text(b, CURLOPT_DOH_URL, "https://127.0.0.1:1/dns-query"))                             \
+  X(own_sockets, LIVE, (HTTP, b->own_sockets = true))                                                        \
+  X(own_sockets_proven, SAME, b->own_sockets = true)                                                         \
   X(proxy_login, SAME, text(b, CURLOPT_PROXYUSERPWD, "me:a"))                                                \
   X(socket, OTHER, text(b, CURLOPT_UNIX_SOCKET_PATH, "/nowhere/a"))                                          \
   X(socket_elsewhere, OTHER,                                                                                 \
@@ -407,6 +433,12 @@ static curl_socket_t no_socket(void *data, curlsocktype purpose, struct curl_soc
   return CURL_SOCKET_BAD;
 }
 
+static int on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
+{
+  (void)data, (void)fd, (void)purpose;
+  return CURL_SOCKOPT_ALREADY_CONNECTED;
+}
+
 static CURLcode on_ctx(CURL *handle, void *ctx, void *data)
 {
   (void)handle, (void)ctx, (void)data;
@@ -485,6 +517,8 @@ static void send_it(const struct ask *ask)
       curl_easy_setopt(h, ask->set[i].option, ask->set[i].text);
     else
       curl_easy_setopt(h, ask->set[i].option, ask->set[i].number);
+  if (ask->own_sockets)
+    curl_easy_setopt(h, CURLOPT_SOCKOPTFUNCTION, on_socket);
   if (ask->timeout)
     curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, ask->timeout);
   if (ask->ctx)

@@ -116,9 +116,10 @@ static void *serve_clients(void *arg)
 
 static int listen_on(const struct sockaddr *address, socklen_t len)
 {
-  int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
-  if (fd < 0 || bind(fd, address, len) || listen(fd, 16))
+  if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(fd, address, len) ||
+      listen(fd, 16))
     abort();
   return fd;
 }
@@ -132,9 +133,12 @@ static int listen_at(const char *path)
   return listen_on((struct sockaddr *)&address, sizeof address);
 }
 
+/* A place that is the same each time, for a proxy is a part of where a call goes. */
 static int listen_on_loopback(void)
 {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_addr = {htonl(INADDR_LOOPBACK + 1)},
+                                .sin_port = htons((uint16_t)server_port())};
 
   return listen_on((struct sockaddr *)&address, sizeof address);
 }

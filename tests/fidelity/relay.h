@@ -12,8 +12,8 @@ enum relay {
   RELAY_SOCKS4
 };
 
-/* Listens on the loopback and returns its port, or on a Unix socket and returns 0 where `path` is given. It
- * ends with the program. */
+/* Listens at 127.0.0.2, always at the mock's port, and returns that; or on a Unix socket and returns 0 where
+ * `path` is given. It ends with the program. */
 int relay_start(enum relay kind, const char *path);
 
 #endif

@@ -400,7 +400,8 @@
   X(http_version_3, http_version, .number = 30, .before = WAY_NONE, .since = 0x075800)
 
 #define CONNECTION_SCENARIOS(X)                                                                              \
-  X(connection_of_own_sockets, connection_of_own_sockets)                                                    \
+  X(connection_of_own_sockets, connection_of_own_sockets, .way = WAY_LIVE,                                   \
+    .option = "OPENSOCKETFUNCTION, SOCKOPTFUNCTION", .why = "may bring a connection to any server")          \
   X(connection_of_ftp_behind_http, connection_of_ftp_behind_http, .rule = "method=GET", .way = WAY_NONE,     \
     .why = "a URL of another protocol is no call of ours, also behind an HTTP proxy")                        \
   X(connection_alone, connection_alone, .way = WAY_LIVE, .option = "CONNECT_ONLY",                           \

@@ -184,7 +184,7 @@ Test(rescue, a_stream_that_stalls_is_finished_with_the_same_bytes)
   run_release(&undisturbed);
 }
 
-/* The copy is silent for as long as upstream is, and the app that asks again does not wait longer for that. */
+/* The copy is silent for as long as upstream is; an app that asks again does not wait longer for that. */
 Test(rescue, a_retry_keeps_its_limit_of_speed_while_it_waits)
 {
   const char *url = world_url(&w, "/v1/chat/completions?mock=hold%3D1,chunk%3D50");

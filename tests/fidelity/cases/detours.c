@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* Ports of a relay are its own each time: what is told of the connection is not asked. */
+/* What is told of the connection is the relay's, and is not asked. */
 static void perform_on_the_way(const char *name, void (*setup)(struct watch *w))
 {
   struct watch w;
@@ -51,7 +51,7 @@ static void use_proxy(struct watch *w, CURLoption option, const char *scheme, in
 {
   char url[64];
 
-  snprintf(url, sizeof url, "%s://127.0.0.1:%d", scheme, port);
+  snprintf(url, sizeof url, "%s://127.0.0.2:%d", scheme, port);
   watch_set(w, "a proxy", curl_easy_setopt(w->easy, option, url));
 }
 
