@@ -46,16 +46,18 @@ struct asking {
   struct idem_fleet_client *client;
   const struct link_word *words;
   size_t count;
-  const struct link_word *whole; /* the same with the script in it; NULL: there is none */
-  const char *route;             /* a key's name; NULL: any server will do */
-  const char *fetch;             /* a key whose value is got in the same round trip; NULL: none */
-  struct reply **fetched;        /* it; NULL if it was not asked for on the way */
-  unsigned replicas;             /* that have it by the end */
-  unsigned wait_ms;              /* the server may think about it for so long */
-  bool once;                     /* of a server that has the key for this one command */
-  bool refused;                  /* the server is well, and cannot do this for this operation */
-  bool starved;                  /* a silence in which we were hardly let run says nothing of the server */
-  int64_t until_us;              /* of link_clock_us(): no wait goes on after it */
+  const struct link_word *whole;       /* the same with the script in it; NULL: there is none */
+  const char *route;                   /* a key's name; NULL: any server will do */
+  const char *fetch;                   /* a key whose value is got in the same round trip; NULL: none */
+  struct reply **fetched;              /* it; NULL if it was not asked for on the way */
+  const struct link_command *commands; /* in the place of `words`, and the reply is a list; NULL: none, */
+  size_t command_count;                /* or so many */
+  unsigned replicas;                   /* that have it by the end */
+  unsigned wait_ms;                    /* the server may think about it for so long */
+  bool once;                           /* of a server that has the key for this one command */
+  bool refused;                        /* the server is well, and cannot do this for this operation */
+  bool starved;     /* a silence in which we were hardly let run says nothing of the server */
+  int64_t until_us; /* of link_clock_us(): no wait goes on after it */
 };
 
 /* One after the other until one knows, each for the time of a connection at most. The connection is not kept:
@@ -128,7 +130,8 @@ static bool has_moved(const struct reply *reply)
 static int send_and_read_both(const struct asking *asking, struct link *link, struct reply **out)
 {
   const struct link_word get[] = {{"GET", 3}, LINK_TEXT(asking->fetch)};
-  int rc = link_send_two(link, asking->words, asking->count, get, 2);
+  const struct link_command both[] = {{asking->words, asking->count}, {get, 2}};
+  int rc = link_send_several(link, both, 2);
   if (rc == 0)
     rc = link_read(link, out);
   if (rc < 0)
@@ -144,11 +147,34 @@ static int send_and_read_both(const struct asking *asking, struct link *link, st
   return rc;
 }
 
+/* All are read, so that none is left for the next command. An error is what is said of all of them. */
+static int send_and_read_several(const struct asking *asking, struct link *link, struct reply **out)
+{
+  struct reply *reply[LINK_COMMANDS];
+  size_t got = 0, kept = 0;
+  int rc = link_send_several(link, asking->commands, asking->command_count);
+  while (rc == 0 && got < asking->command_count)
+    if ((rc = link_read(link, &reply[got])) == 0)
+      got++;
+  while (rc == 0 && kept < got && reply[kept]->kind != REPLY_ERROR)
+    kept++;
+  if (rc == 0 && kept == got)
+    return (*out = reply_list_of(reply, got)) ? 0 : link_fail(link, -ENOMEM, "read");
+  for (size_t i = 0; i < got; i++)
+    if (rc < 0 || i != kept)
+      reply_free(reply[i]);
+  if (rc == 0)
+    *out = reply[kept];
+  return rc;
+}
+
 /* One command and its reply, on a connection that is there. The reply is the caller's only if 0 is
  * returned. */
 static int exchange(const struct asking *asking, struct link *link, struct reply **out)
 {
   int rc = 0;
+  if (asking->commands)
+    return send_and_read_several(asking, link, out);
   if (asking->once && (rc = send_and_read(link, LINK_WORDS({"ASKING", 6}), out)) == 0)
     reply_free(*out);
   if (rc == 0)
@@ -296,7 +322,11 @@ static int ask_around(struct asking *asking, struct reply **out)
     }
     if (rc < 0 || (*out)->kind != REPLY_ERROR)
       return rc;
-    if (is_on_its_way(asking, *out, began_us)) {
+    /* ASKING is for one command, and there are others for which it is worth it. */
+    if (asking->commands && !reply_begins(*out, "MOVED ")) {
+      rc = client_fail(-EREMOTEIO, (*out)->text);
+      node = -1;
+    } else if (is_on_its_way(asking, *out, began_us)) {
       asking->once = once;
       hop--;
     } else {
@@ -340,6 +370,13 @@ int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, co
                    const struct link_word *words, size_t count, struct reply **out)
 {
   return ask(&(struct asking){.client = client, .words = words, .count = count, .route = route}, limit, out);
+}
+
+int client_read(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *route,
+                const struct link_command *commands, size_t count, struct reply **out)
+{
+  return ask(&(struct asking){.client = client, .commands = commands, .command_count = count, .route = route},
+             limit, out);
 }
 
 /* A prefix has at most 73 bytes, as config/fleet.c bounds the name, so that nothing is cut off. */

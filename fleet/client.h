@@ -93,6 +93,10 @@ int client_run_and_get(struct idem_fleet_client *client, idem_fleet_limit *limit
                        struct reply **out, struct reply **answer);
 int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *route,
                    const struct link_word *words, size_t count, struct reply **out);
+/* LINK_COMMANDS at most in one round trip, between which the server may do anything else; the replies are a
+ * list, or it is the first error. While a cluster moves the key it is -EREMOTEIO, which is told to nobody. */
+int client_read(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *route,
+                const struct link_command *commands, size_t count, struct reply **out);
 
 /* For a command that blocks for `wait_ms` at the server: it has a connection of those for waiting, or -EAGAIN
  * if all are in use. It takes at most `wait_ms` and the time of a connection and of an operation, and nothing

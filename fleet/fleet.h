@@ -114,7 +114,7 @@ enum idem_fleet_verdict {
   IDEM_FLEET_BUSY,
   IDEM_FLEET_IN_DOUBT, /* `refuses`, and it was sent */
   IDEM_FLEET_MISMATCH, /* it was sent with another content, and this one is not a retry of it */
-  IDEM_FLEET_NO_ANSWER /* it was only asked for one: with keep_ms 0 nothing is claimed */
+  IDEM_FLEET_NO_ANSWER /* it was only asked for one: by look(), or with keep_ms 0, where nothing is claimed */
 };
 
 /* The first part is filled by the caller; of the second only what is named for the verdict has a meaning.
@@ -161,7 +161,7 @@ typedef int idem_fleet_visit(void *arg, const uint8_t key[IDEM_FLEET_KEY], char 
 enum idem_fleet_finding { IDEM_FLEET_GOOD, IDEM_FLEET_WARN, IDEM_FLEET_BAD };
 typedef void idem_fleet_tell(void *arg, enum idem_fleet_finding finding, const char *what, const char *text);
 
-#define IDEM_FLEET_API_VERSION 3u
+#define IDEM_FLEET_API_VERSION 4u
 struct idem_fleet_api {
   uint32_t version, size;
   /* Sends nothing. -ENOMEM, or -EINVAL with a line in `error`: TLS cannot be set up as the URL says. */
@@ -178,6 +178,10 @@ struct idem_fleet_api {
    * to be ours, and others wait for its lease. -EMSGSIZE: there is an answer, which is too large for this
    * machine (max-value). */
   int (*claim)(struct idem_fleet_client *client, idem_fleet_limit *limit, struct idem_fleet_claim *claim);
+  /* Only reads, which costs the server less than a claim: ANSWER where a claim would say that, else
+   * NO_ANSWER, which decides nothing: that is for a claim. Of what the caller fills in the fence's key and
+   * `most_age_ms` count, which is not -2. */
+  int (*look)(struct idem_fleet_client *client, idem_fleet_limit *limit, struct idem_fleet_claim *claim);
   void (*answer_free)(struct idem_fleet_claim *claim);
   /* 1, or 2: somebody follows; 0: it is somebody else's by now. With `replicas` so many have acknowledged it.
    * Whether a request goes out after -errno is for the caller to say: the server may have it as sent. */

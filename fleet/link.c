@@ -281,25 +281,28 @@ int link_send(struct link *link, const struct link_word *words, size_t count)
   return rc < 0 ? link_fail(link, rc, "write") : 0;
 }
 
-int link_send_two(struct link *link, const struct link_word *words, size_t count,
-                  const struct link_word *more, size_t more_count)
+int link_send_several(struct link *link, const struct link_command *commands, size_t count)
 {
-  struct composed one, two = {NULL, 0};
-  int rc = compose(&one, words, count);
-  if (rc == 0)
-    rc = compose(&two, more, more_count);
-  char *both = rc == 0 ? malloc(one.len + two.len) : NULL;
-  if (both) {
-    memcpy(both, one.bytes, one.len);
-    memcpy(both + one.len, two.bytes, two.len);
-    rc = write_all(link, both, one.len + two.len);
-    free(both);
-  } else if (rc == 0) {
-    rc = -ENOMEM;
+  struct composed each[LINK_COMMANDS] = {{NULL, 0}};
+  char *all = NULL;
+  size_t len = 0, at = 0;
+  int rc = count > LINK_COMMANDS ? -EINVAL : 0;
+  for (size_t i = 0; i < count && rc == 0; i++) {
+    rc = compose(&each[i], commands[i].words, commands[i].count);
+    len += each[i].len;
   }
-  forget(&one);
-  forget(&two);
-  link->unread += rc == 0 ? 2 : 0;
+  if (rc == 0 && !(all = malloc(len)))
+    rc = -ENOMEM;
+  for (size_t i = 0; i < count && rc == 0; i++) {
+    memcpy(all + at, each[i].bytes, each[i].len);
+    at += each[i].len;
+  }
+  if (rc == 0)
+    rc = write_all(link, all, len);
+  free(all);
+  for (size_t i = 0; i < LINK_COMMANDS; i++)
+    forget(&each[i]);
+  link->unread += rc == 0 ? (unsigned)count : 0;
   return rc < 0 ? link_fail(link, rc, "write") : 0;
 }
 

@@ -79,9 +79,13 @@ int link_open(struct link *link, const struct link_place *place, uint64_t ms, in
 /* Composes a command of at most 64 words and writes all of it. The bytes are copied once, so a large value
  * costs its size for that time. -EINVAL: too many words; -ENOMEM. */
 int link_send(struct link *link, const struct link_word *words, size_t count);
-/* Two of them in one write, so that both replies are there after one wait; each is read by itself. */
-int link_send_two(struct link *link, const struct link_word *words, size_t count,
-                  const struct link_word *more, size_t more_count);
+/* Several in one write, so that all replies are there after one wait; each is read by itself. */
+struct link_command {
+  const struct link_word *words;
+  size_t count;
+};
+enum { LINK_COMMANDS = 4 };
+int link_send_several(struct link *link, const struct link_command *commands, size_t count);
 
 /* The next reply, the caller's to reply_free(). Its errors are replies, too. With `deadline_us` 0 nothing is
  * waited for: -EAGAIN, and no failure, if it has not come. */

@@ -105,6 +105,25 @@ void reply_free(struct reply *reply)
   free(reply);
 }
 
+struct reply *reply_list_of(struct reply *const *replies, size_t count)
+{
+  struct reply *list = calloc(1, sizeof(*list));
+  struct reply *item = list ? calloc(count, sizeof(*item)) : NULL;
+  for (size_t i = 0; i < count; i++) {
+    if (item)
+      item[i] = *replies[i];
+    else
+      free_items(replies[i]);
+    free(replies[i]);
+  }
+  if (!item) {
+    free(list);
+    return NULL;
+  }
+  *list = (struct reply){.kind = REPLY_LIST, .item = item, .count = count};
+  return list;
+}
+
 static void free_root(void *reply)
 {
   reply_free(reply);

@@ -53,6 +53,9 @@ void reply_end(struct reply_reader *reader);
 /* For the root of a reply, with all that is in it; not for an item. NULL is fine. */
 void reply_free(struct reply *reply);
 
+/* A list of these roots, which are in it from then on. NULL: no memory, and they are freed. */
+struct reply *reply_list_of(struct reply *const *replies, size_t count);
+
 /* The item of a list, or one that is nil: so that what a reply lacks need not be asked for first. */
 const struct reply *reply_item(const struct reply *reply, size_t i);
 /* A NUMBER, or a TEXT of digits alone; -1 for anything else. */

@@ -201,27 +201,11 @@ static int get_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
 
 /* Claiming. */
 
-/* The reply gives its record away, which may be large. An answer whose end is not known (PTTL says -1) was
- * not stored by us. It may have gone since the claim was looked at: -ENODATA. */
-static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit,
-                       struct idem_fleet_claim *claim, const struct reply *reply, struct reply **answer)
+/* The reply gives its record away, which may be large. -ENODATA: there is none, or a part of it is gone. */
+static int take_record(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                       struct idem_fleet_claim *claim, struct reply *record)
 {
-  struct client_keys keys;
   struct parts parts;
-  int rc = 0;
-  claim->verdict = IDEM_FLEET_ANSWER;
-  claim->left_ms = bounded_time(reply_item(reply, 3));
-  claim->age_ms = bounded_time(reply_item(reply, 4));
-  if (claim->left_ms < 0 || claim->age_ms < 0)
-    return -EPROTO;
-  client_keys(client, claim->fence.key, &keys);
-  if (!*answer)
-    rc = client_command(client, limit, keys.answer, LINK_WORDS({"GET", 3}, LINK_TEXT(keys.answer)), answer);
-  if (rc < 0) {
-    *answer = NULL; /* it is not ours */
-    return rc;
-  }
-  struct reply *record = *answer;
   if (record->kind != REPLY_TEXT)
     return record->kind == REPLY_NIL ? -ENODATA : -EPROTO;
   if (read_parts(record->text, &parts))
@@ -232,10 +216,32 @@ static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit
   return 0;
 }
 
+/* An answer whose end is not known (PTTL says -1) was not stored by us. It may have gone since the claim was
+ * looked at: -ENODATA. */
+static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                       struct idem_fleet_claim *claim, const struct client_keys *keys,
+                       const struct reply *reply, struct reply **answer)
+{
+  int rc = 0;
+  claim->verdict = IDEM_FLEET_ANSWER;
+  claim->left_ms = bounded_time(reply_item(reply, 3));
+  claim->age_ms = bounded_time(reply_item(reply, 4));
+  if (claim->left_ms < 0 || claim->age_ms < 0)
+    return -EPROTO;
+  if (!*answer)
+    rc = client_command(client, limit, keys->answer, LINK_WORDS({"GET", 3}, LINK_TEXT(keys->answer)), answer);
+  if (rc < 0) {
+    *answer = NULL; /* it is not ours */
+    return rc;
+  }
+  return take_record(client, limit, claim, *answer);
+}
+
 /* What the script has returned: a letter, the generation, the epoch, and what belongs to the letter. The
  * reply stays the caller's. After -EPROTO nothing of the claim has a meaning. */
 static int take_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
-                      struct idem_fleet_claim *claim, const struct reply *reply, struct reply **answer)
+                      struct idem_fleet_claim *claim, const struct client_keys *keys,
+                      const struct reply *reply, struct reply **answer)
 {
   const struct reply *letter = reply_item(reply, 0);
   int64_t generation = reply_number(reply_item(reply, 1)), epoch = reply_number(reply_item(reply, 2));
@@ -245,7 +251,7 @@ static int take_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
   claim->fence.epoch = (uint64_t)epoch;
   switch (letter->text[0]) {
   case 'A':
-    return take_answer(client, limit, claim, reply, answer);
+    return take_answer(client, limit, claim, keys, reply, answer);
   case 'O':
     claim->verdict = IDEM_FLEET_OWNED;
     claim->fence.generation = (uint64_t)generation;
@@ -289,7 +295,7 @@ static int ask_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
       &reply, &answer);
   if (rc < 0)
     return rc;
-  rc = take_claim(client, limit, claim, reply, &answer);
+  rc = take_claim(client, limit, claim, &keys, reply, &answer);
   reply_free(answer);
   if (rc == -EPROTO)
     return odd_reply(reply);
@@ -311,6 +317,49 @@ static int claim_operation(struct idem_fleet_client *client, idem_fleet_limit *l
   rc = ask_claim(client, limit, claim);
   claim->most_age_ms = most_age_ms;
   return rc;
+}
+
+/* Whether there is an answer as the script's claim would say it: of a claim that was answered, or one that
+ * has outlived its claim, of which only the end is known. Where a number makes no sense a claim says so. */
+static bool has_answer(struct idem_fleet_claim *claim, const struct reply *replies)
+{
+  const struct reply *found = reply_item(replies, 0), *time = reply_item(replies, 2);
+  const struct reply *state = reply_item(found, 0), *stored = reply_item(found, 1);
+  int64_t now_ms = bounded_time(reply_item(time, 0)) * 1000 + bounded_time(reply_item(time, 1)) / 1000;
+  int64_t stored_ms = reply_number(stored);
+  bool is_answered = state->kind == REPLY_TEXT ? strcmp(state->text, "A") == 0 : state->kind == REPLY_NIL;
+  claim->left_ms = bounded_time(reply_item(replies, 1));
+  claim->age_ms = stored->kind == REPLY_NIL ? 0 : stored_ms < 0 ? -1 : now_ms - stored_ms;
+  return found->kind == REPLY_LIST && is_answered && claim->left_ms >= 0 && claim->age_ms >= 0 &&
+         (claim->most_age_ms == -1 || claim->age_ms <= claim->most_age_ms);
+}
+
+/* Plain commands in one write, since they decide nothing: the script would cost the server as much again.
+ * Each looks a moment later than the one before it. The value comes last, so that it is never older than
+ * what was read of it; one that is gone by then, or has taken the place of another, is what a claim could
+ * come upon, too. */
+static int look_at_operation(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                             struct idem_fleet_claim *claim)
+{
+  struct client_keys keys;
+  struct reply *replies;
+  claim->record = NULL;
+  claim->record_len = 0;
+  claim->verdict = IDEM_FLEET_NO_ANSWER;
+  client_keys(client, claim->fence.key, &keys);
+  const struct link_word state[] = {{"HMGET", 5}, LINK_TEXT(keys.claim), {"s", 1}, {"t", 1}},
+                         left[] = {{"PTTL", 4}, LINK_TEXT(keys.answer)}, time[] = {{"TIME", 4}},
+                         value[] = {{"GET", 3}, LINK_TEXT(keys.answer)};
+  const struct link_command commands[] = {{state, 4}, {left, 2}, {time, 1}, {value, 2}};
+  int rc = client_read(client, limit, keys.claim, commands, 4, &replies);
+  if (rc < 0)
+    return rc;
+  if (has_answer(claim, replies)) {
+    rc = take_record(client, limit, claim, &replies->item[3]);
+    claim->verdict = rc == 0 ? IDEM_FLEET_ANSWER : IDEM_FLEET_NO_ANSWER;
+  }
+  reply_free(replies);
+  return rc == -ENODATA || rc == -EPROTO ? 0 : rc;
 }
 
 static void free_answer(struct idem_fleet_claim *claim)
@@ -596,6 +645,7 @@ __attribute__((visibility("default"))) const struct idem_fleet_api idem_fleet_ap
     .close = client_close,
     .identity = get_identity,
     .claim = claim_operation,
+    .look = look_at_operation,
     .answer_free = free_answer,
     .sent = run_sent,
     .renew = renew_claim,

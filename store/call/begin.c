@@ -4,8 +4,9 @@
  *
  * The short way is one lookup by the digest of the request's bytes, and one of the answer: no parsing, no
  * lock. Where that finds nothing, the request is named by what it says, and looked up again. If there is
- * still no answer its claim is tried: who gets it looks once more, for the last owner may have committed
- * meanwhile, and then sends; who does not get it follows.
+ * still no answer, and other machines are known to have some, theirs is read. Then its claim is tried: who
+ * gets it looks once more, for the last owner may have committed meanwhile, and then sends; who does not get
+ * it follows.
  *
  * entry->call is always in a state that idem_store_leave() can end.
  */
@@ -115,15 +116,21 @@ static int note_mismatch(struct entry *entry, int otherwise)
   return entry->request->rule->mismatch == IDEM_MISMATCH_REPLAY ? otherwise : IDEM_MISMATCH;
 }
 
+/* The verdict of an answer that is there. */
+static int settle_answer(struct entry *entry)
+{
+  const struct idem_call *call = entry->call;
+  bool same = memcmp(call->answer.fingerprint, call->fingerprint, IDEM_KEY_SIZE) == 0;
+  return same ? IDEM_HIT : note_mismatch(entry, IDEM_HIT);
+}
+
 /* HIT, MISMATCH, or NOT_YET when there is nothing that may be served. */
 static int settle(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   enum answer_index_found found = look_up(entry);
-  if (found == ANSWER_FRESH) {
-    bool same = memcmp(call->answer.fingerprint, call->fingerprint, IDEM_KEY_SIZE) == 0;
-    return same ? IDEM_HIT : note_mismatch(entry, IDEM_HIT);
-  }
+  if (found == ANSWER_FRESH)
+    return settle_answer(entry);
   if (found == ANSWER_EXPIRED && !is_for_waiters(&call->answer)) {
     call->expired = true;
     call_count(entry->store, call, COUNTED_EXPIRED, IDEM_COUNTER_expired);
@@ -321,11 +328,9 @@ static int settle_shared(struct entry *entry)
   struct idem_call *call = entry->call;
   enum shared_answer said =
       call->priv.beyond ? SHARED_NONE : shared_claim(entry->store, entry->request, call, entry->error);
-  bool same;
   switch (said) {
   case SHARED_HIT:
-    same = memcmp(call->answer.fingerprint, call->fingerprint, IDEM_KEY_SIZE) == 0;
-    return same ? IDEM_HIT : note_mismatch(entry, IDEM_HIT);
+    return settle_answer(entry);
   case SHARED_BUSY:
     return call->mismatched ? note_mismatch(entry, IDEM_BUSY) : IDEM_BUSY;
   case SHARED_DOUBT:
@@ -439,6 +444,19 @@ static bool join_churn(struct entry *entry)
 
 /* Deciding. */
 
+/* An answer of another machine is read without a claim of this one, which only says who goes out. Those that
+ * want no answer, or wait for one, ask by a claim, and what waits in the queue is had from there. */
+static int read_shared(struct entry *entry)
+{
+  struct idem_call *call = entry->call;
+  bool reads = !entry->passed && !call->waited && !call->skip_answers && !call->skip_delivered &&
+               call->priv.repeats != IDEM_REPEATS_FRESH && shared_may_read(entry->store);
+  return reads && !batch_has_left(entry->store, call->key) &&
+                 shared_read(entry->store, entry->request, call, entry->error) == SHARED_HIT
+             ? settle_answer(entry)
+             : NOT_YET;
+}
+
 /* The wake word is read before the snapshot is taken: what ends in between wakes us. */
 static int look_again(struct entry *entry)
 {
@@ -457,6 +475,8 @@ static int decide(struct entry *entry)
     verdict = look_again(entry);
   if (verdict == NOT_YET)
     drift_note(entry->store, entry->request, call, entry->name);
+  if (verdict == NOT_YET)
+    verdict = read_shared(entry);
   return verdict == NOT_YET ? claim_or_follow(entry) : verdict;
 }
 

@@ -206,21 +206,32 @@ static enum shared_answer take_verdict(struct idem_store *store, struct idem_cal
   }
 }
 
+static int64_t most_age_ms(const struct idem_rule *rule)
+{
+  return rule->ttl_ms > INT64_MAX / 2 ? -1 : (int64_t)rule->ttl_ms;
+}
+
+/* The fleet was heard. The last look may have been in vain: what others have removed meanwhile is not told to
+ * them again. */
+static void push_outbox(struct idem_store *store, idem_fleet_limit *limit)
+{
+  if (outbox_may_have(store) && !store->where->read_only && removals_take(store, limit) == 0)
+    outbox_push(store, limit, NULL);
+}
+
 enum shared_answer shared_claim(struct idem_store *store, const struct idem_request *request,
                                 struct idem_call *call, struct idem_error *why)
 {
   const struct idem_rule *rule = request->rule;
   if (!store->fleet_api)
     return SHARED_NONE;
-  struct idem_fleet_claim claim = {.fence = call->priv.fleet.fence,
-                                   .fingerprint = call->fingerprint,
-                                   .refuses = rule->indoubt == IDEM_INDOUBT_FAIL,
-                                   .any_content = rule->mismatch == IDEM_MISMATCH_REPLAY,
-                                   .most_age_ms = call->skip_answers || call->skip_delivered ? -2
-                                                  : rule->ttl_ms > INT64_MAX / 2             ? -1
-                                                                                 : (int64_t)rule->ttl_ms,
-                                   .keep_ms =
-                                       store->where->read_only ? 0 : fleet_store_keep_ms(rule->ttl_ms)};
+  struct idem_fleet_claim claim = {
+      .fence = call->priv.fleet.fence,
+      .fingerprint = call->fingerprint,
+      .refuses = rule->indoubt == IDEM_INDOUBT_FAIL,
+      .any_content = rule->mismatch == IDEM_MISMATCH_REPLAY,
+      .most_age_ms = call->skip_answers || call->skip_delivered ? -2 : most_age_ms(rule),
+      .keep_ms = store->where->read_only ? 0 : fleet_store_keep_ms(rule->ttl_ms)};
   idem_fleet_limit limit = limit_of(store, call) - limit_of_sent(store);
   look_here(store, call, &claim);
   call->priv.fleet.refuses = claim.refuses;
@@ -243,14 +254,47 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
     if (store->fleet_api->claim(store->fleet, &limit, &claim) == 0 && claim.verdict != IDEM_FLEET_ANSWER)
       said = take_verdict(store, call, &claim);
   }
-  /* The last look may have been in vain: what others have removed meanwhile is not told to them again. */
-  if (rc == 0 && outbox_may_have(store) && !store->where->read_only && removals_take(store, &limit) == 0)
-    outbox_push(store, &limit, NULL);
+  atomic_store_explicit(&store->fleet_hits, said == SHARED_HIT, memory_order_relaxed);
+  if (rc == 0)
+    push_outbox(store, &limit);
   /* Who waits for another machine may ask for as long as that takes. */
   if (said != SHARED_BUSY)
     spend(store, call, limit + limit_of_sent(store));
   tell_change(store, call, why);
   return said;
+}
+
+bool shared_may_read(const struct idem_store *store)
+{
+  return store->fleet_api && atomic_load_explicit(&store->fleet_hits, memory_order_relaxed);
+}
+
+/* What is found is stored without the lock: a later answer, or the same one by another thread, is not
+ * overwritten (records/batch.c). Who has met a silence does not ask for a claim behind it: as a claim alone,
+ * both of them together wait for two. */
+enum shared_answer shared_read(struct idem_store *store, const struct idem_request *request,
+                               struct idem_call *call, struct idem_error *why)
+{
+  struct idem_fleet_claim claim = {.most_age_ms = most_age_ms(request->rule)};
+  const struct reader *reader = call->priv.reader;
+  idem_fleet_limit limit = limit_of(store, call) - limit_of_sent(store);
+  call->priv.last_serial = answer_index_last(&reader->snapshot);
+  memcpy(claim.fence.key, call->key, IDEM_KEY_SIZE);
+  call_unpin(call);
+  int rc = store->fleet_api->look(store->fleet, &limit, &claim);
+  bool found =
+      rc == 0 && claim.verdict == IDEM_FLEET_ANSWER && take_answer(store, call, &claim) == SHARED_HIT;
+  if (found)
+    push_outbox(store, &limit);
+  else
+    atomic_store_explicit(&store->fleet_hits, false, memory_order_relaxed);
+  if (rc == -ETIMEDOUT)
+    shared_ask_no_more(store, call);
+  else
+    spend(store, call, limit + limit_of_sent(store));
+  if (found)
+    tell_change(store, call, why);
+  return found ? SHARED_HIT : SHARED_NONE;
 }
 
 void shared_upstream_key(const struct idem_store *store, const struct idem_call *call, char out[37])

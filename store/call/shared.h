@@ -36,6 +36,13 @@ enum shared_answer {
 enum shared_answer shared_claim(struct idem_store *store, const struct idem_request *request,
                                 struct idem_call *call, struct idem_error *why);
 
+/* With a snapshot pinned, and no lock: HIT, or NONE, which says nothing, and the claim has to be tried. It
+ * costs less than a claim where there is an answer and a round trip more where there is none: so it is worth
+ * trying for who has found one before. */
+bool shared_may_read(const struct idem_store *store);
+enum shared_answer shared_read(struct idem_store *store, const struct idem_request *request,
+                               struct idem_call *call, struct idem_error *why);
+
 /* The key that goes upstream with an operation is the same on each machine, and after a crash: it is made of
  * the operation and of how many answers it has had. */
 void shared_upstream_key(const struct idem_store *store, const struct idem_call *call, char out[37]);

@@ -469,26 +469,42 @@ static void lead_left(struct batch *batch)
   }
 }
 
+/* The next slot of this key that waits, from the place `*at` on, which is then behind it; NULL: there is no
+ * more. */
+static struct queue_slot *next_left(const struct idem_store *store, const uint8_t *key, unsigned *at)
+{
+  struct commit_queue *queue = &store->stats->queue;
+  struct batch_write write;
+  while (*at < QUEUE_SLOTS && queue_has_any(queue)) {
+    struct queue_slot *slot = &queue->slot[(*at)++];
+    if (!queue_waits(slot))
+      continue;
+    queue_get_write(slot, &write, sizeof(write));
+    if (memcmp(write.key, key, IDEM_KEY_SIZE) == 0)
+      return slot;
+  }
+  return NULL;
+}
+
+bool batch_has_left(const struct idem_store *store, const uint8_t *key)
+{
+  unsigned at = 0;
+  return next_left(store, key, &at) != NULL;
+}
+
 /* Read before it is stored, so that it is had whatever becomes of that. A slot may go to another write
  * meanwhile: then it is not this key's, or not whole. */
 char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len)
 {
-  struct commit_queue *queue = &store->stats->queue;
   struct batch batch = {.store = store};
   struct taken taken = {.record = NULL};
+  unsigned at = 0;
   int why;
-  for (unsigned i = 0; i < QUEUE_SLOTS && queue_has_any(queue) && !taken.record; i++) {
-    taken.slot = &queue->slot[i];
-    if (!queue_waits(taken.slot))
-      continue;
-    queue_get_write(taken.slot, &taken.write, sizeof(taken.write));
-    if (memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0)
-      continue;
+  while (!taken.record && (taken.slot = next_left(store, key, &at)))
     if (read_taken(store, &taken, &why) < 0 || memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0) {
       free(taken.record);
       taken.record = NULL;
     }
-  }
   if (taken.record)
     lead_left(&batch);
   free(batch.taken);

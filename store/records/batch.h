@@ -94,6 +94,8 @@ void batch_drop(struct idem_store *store, const uint8_t *key);
  * well, unless somebody is writing. NULL: it is in the store by now, for who looks there afterwards, or there
  * is none. */
 char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len);
+/* Whether there may be one: then who has the claim is to look. */
+bool batch_has_left(const struct idem_store *store, const uint8_t *key);
 /* Those that are not done yet could not be written together, and are to be written alone. */
 void batch_commit_all(struct idem_store *store, struct batch_own *first, struct idem_error *error);
 

@@ -75,6 +75,7 @@ struct idem_store {
   const struct idem_fleet *where;         /* the config's; holds while the store is open */
   struct idem_fleet_client *fleet;        /* closed with the store */
   _Atomic bool outbox_seen;               /* this process has looked into it */
+  _Atomic bool fleet_hits;                /* what this process has asked the fleet for last was there */
   /* Steady; until then this process does not try what is left in the queue and has failed. */
   _Atomic int64_t left_again_us;
 

@@ -92,6 +92,9 @@ Test(fleet_bursts, what_was_had_from_the_fleet_is_near_though_the_process_has_en
   struct run paid = pay(), first = burst_on("B");
   expect_the_same(&first, &paid);
   cr_expect_eq(events_of("B", "hit"), CALLS);
+  const char *said = redis("INFO commandstats");
+  cr_expect_not_null(strstr(said, "cmdstat_evalsha:calls=1,"), "the others are read without a claim: %s",
+                     said);
   expect_near("B", &paid, 2);
   run_release(&paid);
   run_release(&first);

@@ -577,6 +577,48 @@ Test(fleet_client, an_answer_that_goes_while_it_is_asked_for_is_none)
   cr_expect_null(claim.record);
 }
 
+/* Each moment of a look is one of its own: a removal may come between them. */
+static void lose_it_to_a_look(int fd)
+{
+  static const char before[] = "*2\r\n$1\r\nA\r\n$1\r\n1\r\n:1000\r\n*2\r\n$1\r\n5\r\n$1\r\n0\r\n$-1\r\n";
+  char bytes[4096];
+  while (read(fd, bytes, sizeof(bytes)) > 0 && write(fd, before, sizeof(before) - 1) > 0)
+    ;
+  close(fd);
+}
+
+Test(fleet_client, an_answer_that_goes_while_it_is_looked_at_is_none)
+{
+  char url[160];
+  snprintf(url, sizeof(url), "redis://127.0.0.1:%u?connect-timeout=5s&operation-timeout=5s",
+           fake(lose_it_to_a_look));
+  struct idem_fleet_client *client = client_at(url);
+  for (int i = 0; i < 2; i++) {
+    struct idem_fleet_claim claim = claim_for('k');
+    cr_assert_eq(idem_fleet_api.look(client, patience(), &claim), 0, "%s", idem_fleet_api.problem(client));
+    cr_expect_eq(claim.verdict, IDEM_FLEET_NO_ANSWER);
+    cr_expect_null(claim.record);
+  }
+}
+
+Test(fleet_client, what_no_look_can_be_made_of_is_no_answer)
+{
+  static const char *const row[] = {"-ERR no\r\n", "-MOVED 1\r\n", "-ASK 1 x:1\r\n",
+                                    "$1\r\nx\r\n", "*0\r\n",       ":-3\r\n"};
+  for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
+    char url[160];
+    says = row[i];
+    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%u?connect-timeout=5s&operation-timeout=5s",
+             fake(say));
+    struct idem_fleet_client *client = client_at(url);
+    struct idem_fleet_claim claim = claim_for('k');
+    int rc = idem_fleet_api.look(client, patience(), &claim);
+    cr_expect(*says == '-' ? rc < 0 : rc == 0, "%s: %d", says, rc);
+    cr_expect_eq(claim.verdict, IDEM_FLEET_NO_ANSWER);
+    cr_expect_null(claim.record);
+  }
+}
+
 /* It says of each page that there is another. */
 static void tell_of_no_end(int fd)
 {
@@ -652,7 +694,10 @@ Test(fleet_client, a_user_with_the_documented_rights_can_do_all_and_a_wrong_pass
   struct idem_fleet_claim claim = ask_for(client, 'k');
   cr_expect_eq(idem_fleet_api.sent(client, patience(), &claim.fence, 0), 1);
   cr_expect_eq(idem_fleet_api.publish(client, &claim.fence, 0, "x", 1), 1);
-  cr_expect_eq(idem_fleet_api.commit(client, patience(), &claim.fence, "x", 1, 1000, 1000), 1);
+  cr_expect_eq(idem_fleet_api.commit(client, patience(), &claim.fence, "x", 1, 100000, 100000), 1);
+  cr_expect_eq(idem_fleet_api.look(client, patience(), &claim), 0);
+  cr_expect_eq(claim.verdict, IDEM_FLEET_ANSWER);
+  idem_fleet_api.answer_free(&claim);
   cr_expect_eq(idem_fleet_api.remove(client, patience(), claim.fence.key), 1);
   snprintf(url, sizeof(url), "unix://app:wrong@%s?connect-timeout=5s", server.socket);
   client = client_at(url);

@@ -486,6 +486,66 @@ Test(fleet_operation, a_long_answer_goes_in_parts_and_one_that_lacks_a_part_is_n
   free(record);
 }
 
+/* What a look says; its record is freed with the server. */
+static struct idem_fleet_claim look_for(struct idem_fleet_client *client, char key, int64_t most_age_ms)
+{
+  struct idem_fleet_claim claim = claim_for(key);
+  claim.most_age_ms = most_age_ms;
+  int rc = API->look(client, patience(), &claim);
+  cr_assert_eq(rc, 0, "%d: %s", rc, API->problem(client));
+  keep_record(&claim);
+  return claim;
+}
+
+Test(fleet_operation, a_look_finds_what_a_claim_would_be_answered_with_and_changes_nothing)
+{
+  struct idem_fleet_client *a = client_of("");
+  cr_expect_eq(look_for(a, 'k', -1).verdict, IDEM_FLEET_NO_ANSWER);
+  cr_expect_str_eq(told("DBSIZE"), "0");
+  struct idem_fleet_claim mine = ask_for(a, 'k');
+  cr_expect_eq(look_for(a, 'k', -1).verdict, IDEM_FLEET_NO_ANSWER, "claimed");
+  cr_expect_eq(API->sent(a, patience(), &mine.fence, 0), 1);
+  cr_expect_eq(look_for(a, 'k', -1).verdict, IDEM_FLEET_NO_ANSWER, "sent");
+  cr_expect_eq(commit(a, &mine.fence, "the answer"), 1);
+  struct idem_fleet_claim got = look_for(a, 'k', 60000);
+  cr_assert_eq(got.verdict, IDEM_FLEET_ANSWER);
+  cr_expect_eq(got.record_len, 10);
+  cr_expect_str_eq(got.record, "the answer");
+  cr_expect(got.left_ms > 0 && got.left_ms <= 60000, "%lld", (long long)got.left_ms);
+  cr_expect(got.age_ms >= 0 && got.age_ms < 60000, "%lld", (long long)got.age_ms);
+  /* It is older than they take. */
+  told("HSET %s t 1000", name_of('k', 'c'));
+  cr_expect_eq(look_for(a, 'k', 60000).verdict, IDEM_FLEET_NO_ANSWER);
+  cr_expect_eq(look_for(a, 'k', -1).verdict, IDEM_FLEET_ANSWER);
+  /* Nobody knows its end. */
+  told("PERSIST %s", name_of('k', 'a'));
+  cr_expect_eq(look_for(a, 'k', -1).verdict, IDEM_FLEET_NO_ANSWER);
+  /* It has outlived its claim. */
+  told("PEXPIRE %s 60000", name_of('k', 'a'));
+  told("DEL %s", name_of('k', 'c'));
+  got = look_for(a, 'k', 1);
+  cr_expect_eq(got.verdict, IDEM_FLEET_ANSWER);
+  cr_expect_eq(got.age_ms, 0);
+  cr_expect_eq(API->remove(a, patience(), got.fence.key), 1);
+  cr_expect_eq(look_for(a, 'k', -1).verdict, IDEM_FLEET_NO_ANSWER, "removed");
+}
+
+Test(fleet_operation, a_look_finds_a_long_answer_and_none_that_lacks_a_part)
+{
+  const size_t len = (1 << 20) + 17;
+  struct idem_fleet_client *a = client_of("");
+  char *record = long_record(len);
+  struct idem_fleet_claim mine = ask_for(a, 'k');
+  cr_expect_eq(API->commit(a, patience(), &mine.fence, record, len, 60000, 120000), 1);
+  struct idem_fleet_claim got = look_for(a, 'k', -1);
+  cr_assert_eq(got.verdict, IDEM_FLEET_ANSWER);
+  cr_assert_eq(got.record_len, len);
+  cr_expect_arr_eq(got.record, record, len);
+  told("DEL %s:%llx:1", name_of('k', 'a'), (unsigned long long)mine.fence.generation);
+  cr_expect_eq(look_for(a, 'k', -1).verdict, IDEM_FLEET_NO_ANSWER);
+  free(record);
+}
+
 /* Where the rule says so, or where its time is over while it is on its way. */
 Test(fleet_operation, an_answer_without_any_time_to_live_is_stored_all_the_same)
 {
@@ -526,8 +586,14 @@ Test(fleet_operation, a_record_of_another_kind_is_a_failure_and_no_crash)
     struct idem_fleet_claim claim = claim_for('k');
     told("FLUSHALL");
     told("%s %s %s", odd[i][0], name_of('k', 'c'), odd[i][1]);
-    told("SET %s idemshim", name_of('k', 'a'));
-    int rc = API->claim(a, patience(), &claim);
+    told("SET %s idemshim PX 60000", name_of('k', 'a'));
+    int rc = API->look(a, patience(), &claim);
+    cr_expect(rc == 0 || rc == -EREMOTEIO, "%s %s: %d", odd[i][0], odd[i][1], rc);
+    bool is_answered = strncmp(odd[i][1], "s A", 3) == 0 && !strstr(odd[i][1], "t x");
+    cr_expect_eq(claim.verdict == IDEM_FLEET_ANSWER, is_answered, "%s %s", odd[i][0], odd[i][1]);
+    API->answer_free(&claim);
+    told("PERSIST %s", name_of('k', 'a'));
+    rc = API->claim(a, patience(), &claim);
     cr_expect(rc == 0 || rc == -EREMOTEIO || rc == -EPROTO, "%s %s: %d", odd[i][0], odd[i][1], rc);
     API->answer_free(&claim);
     cr_expect(!idem_fleet_is_away(shared_of(a)), "the other operations go on");
@@ -560,6 +626,9 @@ static void walk_claim(struct walker *walker, struct idem_fleet_client *client, 
   struct idem_fleet_claim claim = claim_for('k');
   snprintf(claim.fence.owner, sizeof(claim.fence.owner), "%d", i);
   claim.refuses = refuses;
+  cr_assert_eq(API->look(client, patience(), &claim), 0, "%s", API->problem(client));
+  cr_assert_eq(claim.verdict == IDEM_FLEET_ANSWER, model.verdict == MODEL_ANSWER);
+  API->answer_free(&claim);
   cr_assert_eq(API->claim(client, patience(), &claim), 0, "%s", API->problem(client));
   walker->claims += memcmp(&before, &walker->record, sizeof(before)) != 0;
   cr_assert_eq(claim.verdict == IDEM_FLEET_OWNED, model.verdict == MODEL_OWNED);

@@ -184,13 +184,18 @@ struct idem_fleet_claim claim_for(char key)
   return claim;
 }
 
+void keep_record(const struct idem_fleet_claim *claim)
+{
+  if (claim->record && made.records < MADE_MOST)
+    made.record[made.records++] = claim->record;
+}
+
 struct idem_fleet_claim ask_for(struct idem_fleet_client *client, char key)
 {
   struct idem_fleet_claim claim = claim_for(key);
   int rc = idem_fleet_api.claim(client, patience(), &claim);
   cr_assert_eq(rc, 0, "%d: %s", rc, idem_fleet_api.problem(client));
-  if (claim.record && made.records < MADE_MOST)
-    made.record[made.records++] = claim.record;
+  keep_record(&claim);
   return claim;
 }
 

@@ -43,6 +43,9 @@ struct idem_fleet_shared *shared_of(const struct idem_fleet_client *client);
 struct idem_fleet_claim claim_for(char key);
 struct idem_fleet_claim ask_for(struct idem_fleet_client *client, char key);
 
+/* The record is freed with the server. */
+void keep_record(const struct idem_fleet_claim *claim);
+
 /* A second of patience, anew at each call. */
 idem_fleet_limit *patience(void);
 

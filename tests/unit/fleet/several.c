@@ -121,6 +121,17 @@ static int whole_operation(struct idem_fleet_client *client, char key)
   return rc < 0 ? rc : idem_fleet_api.commit(client, patience(), &claim.fence, &key, 1, 600000, 600000);
 }
 
+/* 1: it sees that answer. */
+static int look(struct idem_fleet_client *client, char key)
+{
+  struct idem_fleet_claim claim = claim_for(key);
+  int rc = idem_fleet_api.look(client, patience(), &claim);
+  if (rc == 0 && claim.verdict == IDEM_FLEET_ANSWER)
+    rc = claim.record_len == 1 && claim.record[0] == key ? 1 : -EILSEQ;
+  idem_fleet_api.answer_free(&claim);
+  return rc;
+}
+
 Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_after_a_server_is_lost)
 {
   char url[256], identity[IDEM_FLEET_IDENTITY];
@@ -133,6 +144,9 @@ Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_aft
     cr_expect_eq(whole_operation(client, key), 1, "%c: %s", key, idem_fleet_api.problem(client));
   for (char key = 'a'; key <= 'z'; key++)
     cr_expect_eq(whole_operation(client, key), 2, "%c: %s", key, idem_fleet_api.problem(client));
+  struct idem_fleet_client *reader = client_at(url);
+  for (char key = 'a'; key <= 'z'; key++)
+    cr_expect_eq(look(reader, key), 1, "%c: %s", key, idem_fleet_api.problem(reader));
   cr_expect_eq(atomic_load(&shared_of(client)->changes), 0, "a move is no failure");
 
   /* One slot on its way: what is not there any more is asked for where it goes (ASK), and
@@ -147,6 +161,7 @@ Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_aft
   sh("redis-cli -p %u CLUSTER SETSLOT %s MIGRATING %s", node[from].port, slot, target);
   sh("redis-cli -p %u MIGRATE 127.0.0.1 %u '' 0 5000 KEYS '%s' '%s' '%s'", node[from].port, node[to].port,
      name, name_of('a', 'a'), name_of('a', 's'));
+  cr_expect_eq(look(reader, 'a'), -EREMOTEIO, "a look does not go after it");
   cr_expect_eq(whole_operation(client, 'a'), 2, "%s", idem_fleet_api.problem(client));
   for (int i = 0; i < SERVERS; i++)
     sh("redis-cli -p %u CLUSTER SETSLOT %s NODE %s", node[i].port, slot, target);
@@ -155,6 +170,7 @@ Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_aft
   for (int i = 0; i < 500 && rc < 0; i++, rc = whole_operation(client, 'a'))
     usleep(10000);
   cr_expect_eq(rc, 2, "%s", idem_fleet_api.problem(client));
+  cr_expect_eq(look(reader, 'a'), 1, "%s", idem_fleet_api.problem(reader));
 
   /* Some keys of an operation have moved, and the others do a moment later: until then
    * neither server can tell. */
@@ -169,6 +185,8 @@ Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_aft
   /* Redis before 7 sends to the other, which says TRYAGAIN. */
   const char *half = sh("redis-cli -p %u EXISTS '%s' '%s'", node[from].port, name, name_of('b', 'a'));
   cr_assert(strstr(half, "TRYAGAIN") || strstr(half, "ASK "), "%s", half);
+  cr_expect_eq(look(reader, 'b'), -EREMOTEIO, "of a half nothing is said");
+  cr_expect_eq(atomic_load(&shared_of(reader)->changes), 0);
   pid_t mover = fork();
   if (mover == 0) {
     usleep(300000);

@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct {
@@ -21,6 +22,16 @@ static struct {
   bool pushes;                         /* from now on a claim of `key` is a push */
   uint8_t key[IDEM_KEY_SIZE];
   int pushed; /* how often that was claimed */
+  int claims, reads;
+  int read_says; /* what a look returns */
+  /* Answers that it has had; with `gives` claims and looks find them. */
+  bool gives;
+  unsigned kept;
+  struct {
+    uint8_t key[IDEM_KEY_SIZE];
+    char *record;
+    size_t len;
+  } answer[8];
 } asked = {.commit_says = 1};
 
 static int removed(struct idem_fleet_client *client, idem_fleet_limit *limit, idem_fleet_removed *visit,
@@ -38,11 +49,42 @@ static int removed(struct idem_fleet_client *client, idem_fleet_limit *limit, id
   return rc < 0 ? rc : 1;
 }
 
+static bool give(struct idem_fleet_claim *claim)
+{
+  for (unsigned i = 0; asked.gives && i < asked.kept; i++)
+    if (memcmp(asked.answer[i].key, claim->fence.key, IDEM_KEY_SIZE) == 0) {
+      claim->verdict = IDEM_FLEET_ANSWER;
+      claim->left_ms = 60000;
+      claim->age_ms = 0;
+      claim->record = malloc(asked.answer[i].len);
+      claim->record_len = asked.answer[i].len;
+      memcpy(claim->record, asked.answer[i].record, claim->record_len);
+      return true;
+    }
+  return false;
+}
+
+static int look(struct idem_fleet_client *client, idem_fleet_limit *limit, struct idem_fleet_claim *claim)
+{
+  (void)client;
+  asked.reads++;
+  claim->verdict = IDEM_FLEET_NO_ANSWER;
+  if (asked.read_says == -ETIMEDOUT)
+    *limit -= 1000;
+  if (asked.read_says == 0)
+    give(claim);
+  return asked.read_says;
+}
+
 /* Everything is free, and whoever asks has it. */
 static int claim(struct idem_fleet_client *client, idem_fleet_limit *limit, struct idem_fleet_claim *claim)
 {
   (void)client;
-  (void)limit;
+  asked.claims++;
+  if (*limit <= 0)
+    return -EAGAIN;
+  if (give(claim))
+    return 0;
   claim->verdict = IDEM_FLEET_OWNED;
   claim->fence.generation = claim->before + 1;
   if (!asked.pushes || memcmp(claim->fence.key, asked.key, sizeof(asked.key)) != 0)
@@ -53,6 +95,7 @@ static int claim(struct idem_fleet_client *client, idem_fleet_limit *limit, stru
 
 static void answer_free(struct idem_fleet_claim *claim)
 {
+  free(claim->record);
   claim->record = NULL;
 }
 
@@ -72,11 +115,14 @@ static int commit(struct idem_fleet_client *client, idem_fleet_limit *limit,
 {
   (void)client;
   (void)limit;
-  (void)fence;
-  (void)record;
-  (void)len;
   (void)ttl_ms;
   (void)keep_ms;
+  if (asked.kept < sizeof(asked.answer) / sizeof(*asked.answer)) {
+    char *copy = malloc(len);
+    memcpy(asked.answer[asked.kept].key, fence->key, IDEM_KEY_SIZE);
+    asked.answer[asked.kept].record = memcpy(copy, record, len);
+    asked.answer[asked.kept++].len = len;
+  }
   return asked.commit_says;
 }
 
@@ -103,6 +149,7 @@ static void close_nothing(struct idem_fleet_client *client)
 
 static const struct idem_fleet_api api = {.close = close_nothing,
                                           .claim = claim,
+                                          .look = look,
                                           .answer_free = answer_free,
                                           .sent = sent,
                                           .commit = commit,
@@ -214,4 +261,97 @@ Test(store_shared, what_the_fleet_has_a_too_long_answer_of_waits_no_longer_and_s
   cr_expect_eq(asked.pushed, 1);
   struct caller again = caller_of(&fixture, "{\"alone\":1}");
   cr_expect_eq(caller_ask(&again, ""), IDEM_HIT);
+}
+
+/* Of other machines: this one has had none of them. */
+enum { OTHERS = 4 };
+static const char *const of_others[OTHERS] = {"{\"n\":0}", "{\"n\":1}", "{\"n\":2}", "{\"n\":3}"};
+
+static void pay_elsewhere(void)
+{
+  for (int i = 0; i < OTHERS; i++) {
+    struct caller caller = caller_of(&fixture, of_others[i]);
+    cr_assert_eq(caller_ask(&caller, "{\"answer\":1}"), IDEM_OWNED);
+    fixture.store->fleet_api = NULL;
+    cr_assert_eq(idem_store_remove(fixture.store, caller.call.id, NULL), 0);
+    fixture.store->fleet_api = &api;
+  }
+  asked.gives = true;
+  asked.claims = 0;
+}
+
+static int ask_as(const char *body, bool skips)
+{
+  struct caller caller = caller_of(&fixture, body);
+  caller.call = (struct idem_call)IDEM_CALL_INIT;
+  caller.call.skip_answers = skips;
+  int verdict = caller_enter(&caller);
+  if (verdict == IDEM_OWNED)
+    caller_commit(&caller, "{\"answer\":2}");
+  caller_leave(&caller, true);
+  return verdict;
+}
+
+Test(store_shared, who_had_an_answer_from_the_fleet_reads_the_next_one_without_a_claim)
+{
+  pay_elsewhere();
+  for (int i = 0; i < OTHERS; i++)
+    cr_expect_eq(ask_as(of_others[i], false), IDEM_HIT);
+  cr_expect_eq(asked.claims, 1);
+  cr_expect_eq(asked.reads, OTHERS - 1);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_fleet_hits), OTHERS);
+  /* They are near, some of them in the queue. */
+  for (int i = 0; i < OTHERS; i++)
+    cr_expect_eq(ask_as(of_others[i], false), IDEM_HIT);
+  cr_expect_eq(asked.claims, 1);
+  cr_expect_eq(asked.reads, OTHERS - 1);
+}
+
+Test(store_shared, what_is_not_found_is_claimed_and_from_then_on_at_once)
+{
+  pay_elsewhere();
+  cr_expect_eq(ask_as(of_others[0], false), IDEM_HIT);
+  for (int i = 0; i < 3; i++) {
+    char body[32];
+    snprintf(body, sizeof(body), "{\"new\":%d}", i);
+    cr_expect_eq(ask_as(body, false), IDEM_OWNED);
+  }
+  cr_expect_eq(asked.reads, 1);
+  cr_expect_eq(asked.claims, 4);
+}
+
+Test(store_shared, who_wants_a_new_answer_reads_none)
+{
+  pay_elsewhere();
+  cr_expect_eq(ask_as(of_others[0], false), IDEM_HIT);
+  ask_as(of_others[1], true);
+  cr_expect_eq(asked.reads, 0);
+  cr_expect_eq(asked.claims, 2);
+}
+
+/* It is silent: who has waited once goes out, and is not told by the same call to wait again. */
+Test(store_shared, who_has_met_silence_when_it_read_does_not_ask_for_a_claim)
+{
+  pay_elsewhere();
+  cr_expect_eq(ask_as(of_others[0], false), IDEM_HIT);
+  asked.read_says = -ETIMEDOUT;
+  struct caller caller = caller_of(&fixture, of_others[1]);
+  caller.call = (struct idem_call)IDEM_CALL_INIT;
+  cr_expect_eq(caller_enter(&caller), IDEM_OWNED);
+  cr_expect(!caller.call.priv.fleet.ours);
+  cr_expect_geq(caller.call.priv.fleet.spent_us, 1000000);
+  caller_leave(&caller, false);
+  /* The next one asks by a claim, as ever. */
+  cr_expect_eq(ask_as(of_others[2], false), IDEM_HIT);
+  cr_expect_eq(asked.reads, 1);
+}
+
+Test(store_shared, what_was_read_and_is_no_record_is_no_answer)
+{
+  pay_elsewhere();
+  cr_expect_eq(ask_as(of_others[0], false), IDEM_HIT);
+  asked.answer[1].record[asked.answer[1].len - 1] ^= 1;
+  cr_expect_eq(ask_as(of_others[1], false), IDEM_OWNED);
+  cr_expect_eq(asked.reads, 1);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_damaged), 1);
 }
