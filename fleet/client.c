@@ -46,7 +46,6 @@ struct asking {
   struct idem_fleet_client *client;
   const struct link_word *words;
   size_t count;
-  const struct link_word *whole;       /* the same with the script in it; NULL: there is none */
   const char *route;                   /* a key's name; NULL: any server will do */
   const char *fetch;                   /* a key whose value is got in the same round trip; NULL: none */
   struct reply **fetched;              /* it; NULL if it was not asked for on the way */
@@ -54,6 +53,7 @@ struct asking {
   size_t command_count;                /* or so many */
   unsigned replicas;                   /* that have it by the end */
   unsigned wait_ms;                    /* the server may think about it for so long */
+  bool runs;                           /* the script, which the words name by its digest */
   bool once;                           /* of a server that has the key for this one command */
   bool refused;                        /* the server is well, and cannot do this for this operation */
   bool starved;     /* a silence in which we were hardly let run says nothing of the server */
@@ -180,13 +180,17 @@ static int exchange(const struct asking *asking, struct link *link, struct reply
   if (rc == 0)
     rc = asking->fetch && !asking->once ? send_and_read_both(asking, link, out)
                                         : send_and_read(link, asking->words, asking->count, out);
-  if (rc == 0 && asking->whole && lacks_script(*out)) {
+  if (rc == 0 && asking->runs && lacks_script(*out)) {
+    struct link_word whole[CLIENT_WORDS];
     reply_free(*out);
+    memcpy(whole, asking->words, sizeof(*whole) * asking->count);
+    whole[0] = (struct link_word){"EVAL", 4};
+    whole[1] = (struct link_word)LINK_TEXT(fleet_operation);
     /* A server that is asked for once is asked anew. */
     if (asking->once && (rc = send_and_read(link, LINK_WORDS({"ASKING", 6}), out)) == 0)
       reply_free(*out);
     if (rc == 0)
-      rc = send_and_read(link, asking->whole, asking->count, out);
+      rc = send_and_read(link, whole, asking->count, out);
   }
   if (rc == 0 && asking->replicas && (*out)->kind != REPLY_ERROR)
     rc = wait_for_replicas(asking, link, out);
@@ -379,14 +383,23 @@ int client_read(struct idem_fleet_client *client, idem_fleet_limit *limit, const
              limit, out);
 }
 
-/* A prefix has at most 73 bytes, as config/fleet.c bounds the name, so that nothing is cut off. */
+/* "PREFIX:{HEX}:" and what it is. A prefix has at most 73 bytes, as config/fleet.c bounds the name, so that
+ * there is room. */
+static void put_key(const struct idem_fleet_client *client, const char hex[2 * IDEM_FLEET_KEY + 1],
+                    const char *end, char out[CLIENT_KEY])
+{
+  size_t len = strlen(client->prefix);
+  char *at = mempcpy(mempcpy(out, client->prefix, len), ":{", 2);
+  memcpy(mempcpy(at, hex, (size_t)2 * IDEM_FLEET_KEY), end, strlen(end) + 1);
+}
+
 void client_keys(const struct idem_fleet_client *client, const uint8_t *key, struct client_keys *keys)
 {
   char hex[2 * IDEM_FLEET_KEY + 1];
   idem_hex(key, IDEM_FLEET_KEY, hex);
-  snprintf(keys->claim, sizeof(keys->claim), "%s:{%s}:c", client->prefix, hex);
-  snprintf(keys->answer, sizeof(keys->answer), "%s:{%s}:a", client->prefix, hex);
-  snprintf(keys->stream, sizeof(keys->stream), "%s:{%s}:s", client->prefix, hex);
+  put_key(client, hex, "}:c", keys->claim);
+  put_key(client, hex, "}:a", keys->answer);
+  put_key(client, hex, "}:s", keys->stream);
 }
 
 /* EVALSHA, the digest and three keys. */
@@ -411,14 +424,10 @@ size_t client_compose(const struct idem_fleet_client *client, const struct clien
 static int run(struct asking *asking, idem_fleet_limit *limit, const struct client_keys *keys,
                const struct link_word *words, size_t count, struct reply **out)
 {
-  struct link_word all[CLIENT_WORDS], whole[CLIENT_WORDS];
-  count = client_compose(asking->client, keys, words, count, all);
-  memcpy(whole, all, sizeof(*all) * count);
-  whole[0] = (struct link_word){"EVAL", 4};
-  whole[1] = (struct link_word)LINK_TEXT(fleet_operation);
+  struct link_word all[CLIENT_WORDS];
   asking->words = all;
-  asking->count = count;
-  asking->whole = whole;
+  asking->count = client_compose(asking->client, keys, words, count, all);
+  asking->runs = true;
   asking->route = keys->claim;
   return ask(asking, limit, out);
 }

@@ -65,8 +65,9 @@ void client_close(struct idem_fleet_client *client);
 
 /* The keys of an operation, "PREFIX:{HEX}:c", :a and :s. What stands in braces tells a cluster's slot: a
  * script may touch keys of one server alone. */
+enum { CLIENT_KEY = 192 };
 struct client_keys {
-  char claim[192], answer[192], stream[192];
+  char claim[CLIENT_KEY], answer[CLIENT_KEY], stream[CLIENT_KEY];
 };
 void client_keys(const struct idem_fleet_client *client, const uint8_t *key, struct client_keys *keys);
 
