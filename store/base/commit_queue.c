@@ -67,9 +67,19 @@ struct queue_slot *queue_take(struct commit_queue *queue, uint64_t spill)
 /* Parts of `waiting`: the count, and one publication in the number above it. */
 enum { WAITING = 0xffff, PUBLISHED = 0x10000 };
 
+uint32_t queue_waiting(const struct commit_queue *queue)
+{
+  return atomic_load(&queue->waiting);
+}
+
+unsigned queue_count_of(uint32_t waiting)
+{
+  return waiting & WAITING;
+}
+
 unsigned queue_count(const struct commit_queue *queue)
 {
-  return atomic_load(&queue->waiting) & WAITING;
+  return queue_count_of(queue_waiting(queue));
 }
 
 bool queue_has_any(const struct commit_queue *queue)

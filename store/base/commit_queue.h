@@ -90,6 +90,10 @@ bool queue_lead(struct queue_slot *slot);
 bool queue_has_left(const struct commit_queue *queue);
 /* How many are published, or more. */
 unsigned queue_count(const struct commit_queue *queue);
+/* The count and the number that grows with each, in one word, and the count in it. A slot is counted before
+ * anybody sees it wait, and for as long as it does. */
+uint32_t queue_waiting(const struct commit_queue *queue);
+unsigned queue_count_of(uint32_t waiting);
 /* False: nothing is published. */
 bool queue_has_any(const struct commit_queue *queue);
 /* It waits for another leader. */

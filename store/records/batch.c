@@ -469,16 +469,30 @@ static void lead_left(struct batch *batch)
   }
 }
 
-/* The next slot of this key that waits, from the place `*at` on, which is then behind it; NULL: there is no
- * more. */
-static struct queue_slot *next_left(const struct idem_store *store, const uint8_t *key, unsigned *at)
+/* A look at what waits, slot by slot. */
+struct search {
+  uint32_t first, waiting; /* when it began: where, and what the queue said */
+  unsigned at, seen;
+};
+
+/* The next slot of this key that waits; NULL: there is no more. A process's own slots come first, in the
+ * order in which it takes them. Whatever waits is counted, and what comes changes the count for good: so once
+ * as many were seen as it said, and it says the same, there is no other. */
+static struct queue_slot *next_left(const struct idem_store *store, const uint8_t *key, struct search *search)
 {
   struct commit_queue *queue = &store->stats->queue;
   struct batch_write write;
-  while (*at < QUEUE_SLOTS && queue_has_any(queue)) {
-    struct queue_slot *slot = &queue->slot[(*at)++];
+  if (search->at == 0) {
+    search->first = (uint32_t)atomic_load_explicit(&store->spill.number, memory_order_relaxed);
+    search->waiting = queue_waiting(queue);
+  }
+  while (search->at < QUEUE_SLOTS && queue_has_any(queue)) {
+    if (search->seen >= queue_count_of(search->waiting) && queue_waiting(queue) == search->waiting)
+      return NULL;
+    struct queue_slot *slot = &queue->slot[(search->first + search->at++) % QUEUE_SLOTS];
     if (!queue_waits(slot))
       continue;
+    search->seen++;
     queue_get_write(slot, &write, sizeof(write));
     if (memcmp(write.key, key, IDEM_KEY_SIZE) == 0)
       return slot;
@@ -488,8 +502,8 @@ static struct queue_slot *next_left(const struct idem_store *store, const uint8_
 
 bool batch_has_left(const struct idem_store *store, const uint8_t *key)
 {
-  unsigned at = 0;
-  return next_left(store, key, &at) != NULL;
+  struct search search = {0};
+  return next_left(store, key, &search) != NULL;
 }
 
 /* Read before it is stored, so that it is had whatever becomes of that. A slot may go to another write
@@ -498,9 +512,9 @@ char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len)
 {
   struct batch batch = {.store = store};
   struct taken taken = {.record = NULL};
-  unsigned at = 0;
+  struct search search = {0};
   int why;
-  while (!taken.record && (taken.slot = next_left(store, key, &at)))
+  while (!taken.record && (taken.slot = next_left(store, key, &search)))
     if (read_taken(store, &taken, &why) < 0 || memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0) {
       free(taken.record);
       taken.record = NULL;

@@ -287,6 +287,46 @@ Test(store_batch, a_count_is_put_right_in_the_gate_alone)
   free(all);
 }
 
+static struct queue_slot *put(uint64_t spill, uint8_t key)
+{
+  struct batch_write write = {.version = BATCH_VERSION};
+  struct queue_slot *slot = queue_take(queue(), spill);
+  memset(write.key, key, sizeof(write.key));
+  cr_assert_not_null(slot);
+  queue_put_write(slot, &write, sizeof(write));
+  queue_publish(queue(), slot);
+  return slot;
+}
+
+static bool has_left(uint8_t byte)
+{
+  uint8_t key[IDEM_KEY_SIZE];
+  memset(key, byte, sizeof(key));
+  return batch_has_left(fixture.store, key);
+}
+
+/* The look ends early, wherever they are and whatever the count says beside them: leaders that died
+ * leave it too high. */
+Test(store_batch, what_is_left_is_found_in_whichever_slot_it_is)
+{
+  struct queue_slot *slot[QUEUE_SLOTS];
+  const uint64_t own = 0x1234567890abcdef;
+  atomic_store(&fixture.store->spill.number, own);
+  cr_expect(!has_left(1));
+  for (unsigned i = 0; i < QUEUE_SLOTS; i += 5)
+    slot[i] = put(own + i, (uint8_t)(i + 1));
+  for (int round = 0; round < 2; round++) {
+    for (unsigned i = 0; i < QUEUE_SLOTS; i++)
+      cr_expect_eq(has_left((uint8_t)(i + 1)), i % 5 == 0, "%u", i);
+    atomic_fetch_add(&queue()->waiting, 1);
+  }
+  for (unsigned i = 0; i < QUEUE_SLOTS; i += 5)
+    cr_assert(queue_withdraw(queue(), slot[i]));
+  cr_expect(!has_left(1));
+  queue_recount(queue());
+  atomic_store(&fixture.store->spill.number, 0);
+}
+
 Test(store_batch, one_whose_writer_was_killed_can_be_removed)
 {
   struct idem_error error;
