@@ -209,10 +209,13 @@ static int connect_and_exchange(const struct asking *asking, struct client_slot 
   return exchange(asking, &slot->link, out);
 }
 
-/* A server closes a connection that was idle for long; that is no failure, and every step may be repeated. */
+/* A server closes a connection that was idle for long; that is no failure, and every step may be repeated.
+ * What only reads decides nothing: a reply that nobody has asked for may come before its own, and then it
+ * finds nothing, and the connection is used no more. */
 static int ask_by(const struct asking *asking, struct client_slot *slot, int node, struct reply **out)
 {
-  if (!slot->life || slot->node != node || !link_is_whole(&slot->link) || !link_is_idle(&slot->link))
+  bool is_whole = slot->life && slot->node == node && link_is_whole(&slot->link);
+  if (!is_whole || !(asking->commands ? link_was_idle(&slot->link) : link_is_idle(&slot->link)))
     return connect_and_exchange(asking, slot, node, out);
   allow(asking, &slot->link, asking->wait_ms);
   int rc = exchange(asking, &slot->link, out);

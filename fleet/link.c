@@ -345,7 +345,14 @@ bool link_is_whole(const struct link *link)
 bool link_is_idle(const struct link *link)
 {
   struct pollfd fd = {.fd = link->fd, .events = POLLIN};
-  return !link->unread && poll(&fd, 1, 0) == 0;
+  return !link->unread && !reply_has_begun(&link->reader) && poll(&fd, 1, 0) == 0;
+}
+
+bool link_was_idle(const struct link *link)
+{
+  enum { LATELY_US = 1000000 };
+  bool lately = link_clock_us() - link->looked_us < LATELY_US;
+  return lately ? !link->unread && !reply_has_begun(&link->reader) : link_is_idle(link);
 }
 
 void link_close(struct link *link)

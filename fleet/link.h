@@ -96,6 +96,9 @@ int link_read(struct link *link, struct reply **out);
  * or a reply is still to be read. */
 bool link_is_whole(const struct link *link);
 bool link_is_idle(const struct link *link);
+/* The same without a system call where it was used within the last second: what has come since then is not
+ * seen. */
+bool link_was_idle(const struct link *link);
 
 /* For a link of a parent's or of nobody any more: no farewell is said. Closing what is not open is fine. */
 void link_close(struct link *link);

@@ -174,6 +174,11 @@ int reply_next(struct reply_reader *reader, struct reply **out)
   return 1;
 }
 
+bool reply_has_begun(const struct reply_reader *reader)
+{
+  return reader->redis->ridx != -1 || reader->redis->pos < reader->redis->len;
+}
+
 void reply_end(struct reply_reader *reader)
 {
   if (reader->redis)

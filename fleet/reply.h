@@ -48,6 +48,8 @@ int reply_begin(struct reply_reader *reader, size_t most);
 /* Copies the bytes. 0; -EMSGSIZE: more than `most` without a whole reply among them; -ENOMEM. */
 int reply_feed(struct reply_reader *reader, const char *bytes, size_t len);
 int reply_next(struct reply_reader *reader, struct reply **out);
+/* Bytes are there of one that was not taken yet, or all of it. */
+bool reply_has_begun(const struct reply_reader *reader);
 void reply_end(struct reply_reader *reader);
 
 /* For the root of a reply, with all that is in it; not for an item. NULL is fine. */

@@ -308,6 +308,9 @@ Test(fleet_client, a_connection_that_the_server_has_closed_is_no_failure)
   ask_for(client, 'a');
   told("CLIENT KILL TYPE normal SKIPME yes");
   ask_for(client, 'b');
+  told("CLIENT KILL TYPE normal SKIPME yes");
+  struct idem_fleet_claim claim = claim_for('b');
+  cr_expect_eq(idem_fleet_api.look(client, patience(), &claim), 0, "%s", idem_fleet_api.problem(client));
   cr_expect_eq(atomic_load(&shared_of(client)->away[0].failures), 0);
 }
 
@@ -599,6 +602,39 @@ Test(fleet_client, an_answer_that_goes_while_it_is_looked_at_is_none)
     cr_expect_eq(claim.verdict, IDEM_FLEET_NO_ANSWER);
     cr_expect_null(claim.record);
   }
+}
+
+/* Behind its first answer it says something that nobody has asked for. */
+static void say_one_too_many(int fd)
+{
+  static const char none[] = "*2\r\n$-1\r\n$-1\r\n:-2\r\n*2\r\n$1\r\n5\r\n$1\r\n0\r\n$-1\r\n",
+                    ours[] = "*4\r\n$1\r\nO\r\n$1\r\n7\r\n$1\r\n3\r\n$1\r\n0\r\n$-1\r\n";
+  static bool has_said;
+  char bytes[4096];
+  for (ssize_t len; (len = read(fd, bytes, sizeof(bytes) - 1)) > 0;) {
+    bytes[len] = '\0';
+    const char *now = strstr(bytes, "EVALSHA") ? ours : none;
+    if (write(fd, now, strlen(now)) < 0 || (!has_said && write(fd, ":1\r\n", 4) < 0))
+      break;
+    has_said = true;
+  }
+  close(fd);
+}
+
+Test(fleet_client, a_reply_that_nobody_has_asked_for_is_taken_for_no_other)
+{
+  char url[160];
+  snprintf(url, sizeof(url), "redis://127.0.0.1:%u?connect-timeout=5s&operation-timeout=5s",
+           fake(say_one_too_many));
+  struct idem_fleet_client *client = client_at(url);
+  struct idem_fleet_claim claim = claim_for('k');
+  for (int i = 0; i < 2; i++) {
+    cr_expect_eq(idem_fleet_api.look(client, patience(), &claim), 0, "%s", idem_fleet_api.problem(client));
+    cr_expect_eq(claim.verdict, IDEM_FLEET_NO_ANSWER);
+  }
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), 0, "%s", idem_fleet_api.problem(client));
+  cr_expect_eq(claim.verdict, IDEM_FLEET_OWNED);
+  cr_expect_eq(claim.fence.generation, 7);
 }
 
 Test(fleet_client, what_no_look_can_be_made_of_is_no_answer)
