@@ -177,12 +177,14 @@ _Atomic uint32_t *stats_wake_word(struct stats *stats, const uint8_t *key)
   return &stats->wake[key[0]];
 }
 
-/* The word changes before anybody is woken, so that who is about to sleep does not. */
+/* The word changes before anybody is woken, so that who is about to sleep does not: it has counted itself
+ * before the kernel looks at the word, so either we see it here, or it sees another word there. */
 void stats_wake(struct stats *stats, const uint8_t *key)
 {
   _Atomic uint32_t *word = stats_wake_word(stats, key);
   atomic_fetch_add(word, 1);
-  syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+  if (atomic_load(&stats->sleepers[key[0]]))
+    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 /* FUTEX_WAIT returns at once if the word has changed since it was seen. Not FUTEX_PRIVATE_FLAG: it is other
@@ -190,7 +192,9 @@ void stats_wake(struct stats *stats, const uint8_t *key)
 void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms)
 {
   struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+  atomic_fetch_add(&stats->sleepers[key[0]], 1);
   syscall(SYS_futex, stats_wake_word(stats, key), FUTEX_WAIT, seen, &time, NULL, 0);
+  atomic_fetch_sub(&stats->sleepers[key[0]], 1);
 }
 
 /* Two that come at once may each name a place: their sums are added up by whoever reads them. */

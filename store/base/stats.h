@@ -76,8 +76,9 @@ struct stats {
   struct idem_fleet_shared fleet;
   _Alignas(8) struct stats_model model[STATS_MODELS];
   _Atomic uint64_t nano_dollars[STATS_RUNS]; /* of each of `run` */
+  _Atomic uint32_t sleepers[STATS_WAKES]; /* on each of `wake`; those that were killed there stay counted */
   uint8_t spare[STATS_SPARE - sizeof(struct idem_fleet_shared) - STATS_MODELS * sizeof(struct stats_model) -
-                STATS_RUNS * sizeof(uint64_t)];
+                STATS_RUNS * sizeof(uint64_t) - STATS_WAKES * sizeof(uint32_t)];
 };
 
 /* Maps the file at `path`, made or replaced if need be, with all its space allocated. 0 or -errno. */
@@ -98,7 +99,8 @@ bool stats_first_replay(struct stats *stats, uint64_t serial);
 bool stats_was_replayed(struct stats *stats, uint64_t serial);
 void stats_forget_replay(struct stats *stats, uint64_t serial);
 
-/* The word that ends of claims on `key` change; wakes those who sleep on it. */
+/* The word that ends of claims on `key` change; wakes those who sleep on it. Where nobody does that is no
+ * system call. */
 _Atomic uint32_t *stats_wake_word(struct stats *stats, const uint8_t *key);
 void stats_wake(struct stats *stats, const uint8_t *key);
 

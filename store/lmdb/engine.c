@@ -105,12 +105,17 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
 
 /* An app that closes descriptors it does not know, as a daemon does when it starts, may have given the number
  * of one of LMDB's to a file of its own, which LMDB would then write to, or lock. */
-bool engine_has_file(const struct engine *engine)
+bool engine_has_others(const struct engine *engine)
 {
-  for (int i = 0; i < ENGINE_FILES; i++)
+  for (int i = 1; i < ENGINE_FILES; i++)
     if (engine->kept[i] && fd_number(engine->kept[i]) < 0)
       return false;
   return true;
+}
+
+bool engine_has_file(const struct engine *engine)
+{
+  return (!engine->kept[0] || fd_number(engine->kept[0]) >= 0) && engine_has_others(engine);
 }
 
 bool engine_is_given_back(const struct engine *engine)

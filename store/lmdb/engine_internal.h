@@ -59,6 +59,9 @@ void engine_assert_failed(MDB_env *env, const char *what);
  * signals are left alone. */
 bool engine_hold_stops(const struct engine *engine, sigset_t *before);
 
+/* engine_has_file() of all but the data file itself, for whoever has asked for that. */
+bool engine_has_others(const struct engine *engine);
+
 /* One whose environment cannot be closed, since its descriptors are the app's by now. */
 void engine_keep(struct engine *engine);
 

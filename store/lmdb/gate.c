@@ -54,8 +54,11 @@ static bool try_to_enter(struct gate *gate, const struct engine *engine)
   struct flock lock;
   if (pthread_mutex_trylock(&gate->mutex))
     return false;
-  if (lock_file(engine, F_WRLCK, &lock) == 0 || (errno != EAGAIN && errno != EACCES))
+  bool locked = lock_file(engine, F_WRLCK, &lock) == 0;
+  if (locked || (errno != EAGAIN && errno != EACCES)) {
+    gate->has_file = locked || errno != EBADF;
     return true;
+  }
   pthread_mutex_unlock(&gate->mutex);
   return false;
 }

@@ -53,6 +53,7 @@ struct writer_job;
 
 struct gate {
   pthread_mutex_t mutex;
+  bool has_file; /* of who is in it: the data file was there to be locked */
   unsigned patience_ms;
   _Atomic int64_t closed_until_us; /* by the monotonic clock, */
   _Atomic size_t closed_at;        /* or up to the next commit after this one */

@@ -97,7 +97,8 @@ static int write_and_commit(struct run *run)
   /* Whoever was in the gate before us may have left it like that, and what comes next goes to another one. */
   if (engine->spent)
     return -ENOTRECOVERABLE;
-  if (!engine_has_file(engine))
+  /* The gate has just asked for the data file itself. */
+  if (!engine->gate.has_file || !engine_has_others(engine))
     return -EBADF;
   /* The app has set a limit since the map was chosen. */
   if (!idem_file_may_have(engine->pages.map_size))

@@ -260,3 +260,39 @@ Test(store_flight, an_owner_of_whom_nothing_is_seen_is_waited_for_ten_minutes)
   caller_leave(&follower, false);
   caller_leave(&owner, false);
 }
+
+/* It need not be asleep yet: the word is another one then. */
+static pid_t start_sleeper(struct stats *stats, const uint8_t *key)
+{
+  enum { LONGEST_MS = 50000 };
+  uint32_t seen = atomic_load(stats_wake_word(stats, key));
+  pid_t child = fork();
+  if (child == 0) {
+    stats_sleep(stats, key, seen, LONGEST_MS);
+    _exit(atomic_load(stats_wake_word(stats, key)) != seen ? 0 : 1);
+  }
+  while (!atomic_load(&stats->sleepers[key[0]]))
+    usleep(100);
+  return child;
+}
+
+Test(store_flight, who_sleeps_is_counted_and_woken_and_one_that_is_killed_stays_counted)
+{
+  static const uint8_t key[IDEM_KEY_SIZE] = {7}, other[IDEM_KEY_SIZE] = {8};
+  struct stats *stats = fixture.store->stats;
+  int status;
+  pid_t child = start_sleeper(stats, key);
+  cr_expect_eq(atomic_load(&stats->sleepers[other[0]]), 0);
+  stats_wake(stats, key);
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  cr_expect_eq(atomic_load(&stats->sleepers[key[0]]), 0);
+  child = start_sleeper(stats, key);
+  cr_assert_eq(kill(child, SIGKILL), 0);
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_expect_eq(atomic_load(&stats->sleepers[key[0]]), 1);
+  child = start_sleeper(stats, key);
+  stats_wake(stats, key);
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
