@@ -96,6 +96,7 @@ int idem_store_gc(struct idem_store *store, struct idem_gc *out,
   /* The dead first: their snapshots keep what is dropped from being used again. */
   out->readers = (uint64_t)engine_clear_readers(engine);
   spool_sweep(store);
+  batch_write_left(store);
   spill_sweep(store);
   if ((rc = state_read(store, &reader, error)) < 0)
     return rc;

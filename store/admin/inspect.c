@@ -85,6 +85,7 @@ static int copy_part(struct part *part, struct pages_part *pages, uint8_t from[8
   part->count = 0;
   part->bytes = 0;
   part->full = false;
+  batch_write_left(part->store);
   int rc = state_read(part->store, &part->reader, error);
   if (rc < 0)
     return rc;
@@ -108,7 +109,6 @@ int idem_store_each(struct idem_store *store, enum idem_order order,
   int rc = 0;
   if (!part)
     return idem_error_set(error, -ENOMEM, "no memory");
-  batch_write_left(store);
   part->store = store;
   do {
     rc = copy_part(part, &pages, from, error);

@@ -201,6 +201,29 @@ bool queue_has_left(const struct commit_queue *queue)
   return has;
 }
 
+bool queue_is_left(const struct queue_slot *slot)
+{
+  uint32_t what = in(atomic_load(&slot->state));
+  return (what == LEFT_READY || what == LEFT_TAKEN) && !queue_has_failed(slot);
+}
+
+/* Once as many were seen as are published, the others need no look, if nothing has changed meanwhile: else
+ * one that was seen may be newer than one that was not. */
+struct queue_slot *queue_find(struct commit_queue *queue, uint64_t spill, queue_fits *fits, const void *arg)
+{
+  uint32_t from = (uint32_t)spill, waiting = atomic_load(&queue->waiting), seen = 0;
+  for (uint32_t i = 0; i < QUEUE_SLOTS && waiting & WAITING; i++) {
+    struct queue_slot *slot = &queue->slot[(from + i) % QUEUE_SLOTS];
+    if (!queue_waits(slot))
+      continue;
+    if (fits(slot, arg))
+      return slot;
+    if (++seen == (waiting & WAITING) && atomic_load(&queue->waiting) == waiting)
+      break;
+  }
+  return NULL;
+}
+
 /* Its writer may leave it meanwhile. */
 void queue_put_back(struct queue_slot *slot)
 {

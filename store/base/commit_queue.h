@@ -88,6 +88,12 @@ bool queue_lead(struct queue_slot *slot);
 /* True if there is one that nobody waits for, or may wait for, since it has failed and its writer may be
  * dead: nobody but a leader comes for it. */
 bool queue_has_left(const struct commit_queue *queue);
+/* True if nobody waits for it, and no transaction with it has failed. */
+bool queue_is_left(const struct queue_slot *slot);
+/* One that waits and fits, or NULL; all that were published before are looked at. The writer with this number
+ * finds its own first. */
+typedef bool queue_fits(const struct queue_slot *slot, const void *arg);
+struct queue_slot *queue_find(struct commit_queue *queue, uint64_t spill, queue_fits *fits, const void *arg);
 /* How many are published, or more. */
 unsigned queue_count(const struct commit_queue *queue);
 /* The count and the number that grows with each, in one word, and the count in it. A slot is counted before

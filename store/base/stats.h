@@ -2,7 +2,8 @@
 /*
  * stats: the shared page, one file that every process maps: counters, the words that followers sleep on,
  * which answers have been replayed already, what owners let be seen of themselves (owner.h), and writes that
- * wait (commit_queue.h). It holds nothing that cannot be lost: one that is damaged is replaced by a new one.
+ * wait (commit_queue.h). One that is damaged is replaced by a new one: what it has can be lost, but for the
+ * writes, without which what was left with SYNC=off is asked for again.
  *
  *     stats_add(store->stats, stats_shard(), IDEM_COUNTER_hits, 1);
  *

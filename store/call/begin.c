@@ -470,6 +470,7 @@ static int look_again(struct entry *entry)
 static int decide(struct entry *entry)
 {
   struct idem_call *call = entry->call;
+  batch_write_left_of(entry->store, call->key, call->priv.print);
   int verdict = look_again(entry);
   if (verdict == NOT_YET && join_churn(entry))
     verdict = look_again(entry);

@@ -11,10 +11,12 @@
 #include "store/judge/judge.h"
 #include "store/key/content.h"
 #include "store/key/key.h"
+#include "store/records/answer_index.h"
 #include "store/records/batch.h"
 #include "store/records/evict.h"
 #include "store/records/later.h"
 #include "store/records/outbox.h"
+#include "store/records/parts.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -152,10 +154,48 @@ static void draft_write(struct commit *commit)
                  (claim_record_stands(store, &claim) ? BATCH_STANDS : 0);
   memcpy(write->key, call->key, IDEM_KEY_SIZE);
   memcpy(write->base, call->priv.base, IDEM_KEY_SIZE);
+  memcpy(commit->own.print, call->priv.print, IDEM_KEY_SIZE);
+}
+
+/* Beside us somebody may have stored an answer, which is kept. */
+static bool has_answer(struct idem_store *store, const struct idem_call *call)
+{
+  struct reader *reader;
+  bool has = true;
+  if (state_read(store, &reader, NULL) < 0)
+    return true;
+  has = answer_index_is_later(&reader->snapshot, call->key, call->priv.last_serial);
+  reader_end(reader);
+  return has;
+}
+
+/* With SYNC=off most commits of a burst are left, to be written several at a time: a transaction for each
+ * would be most of what a call costs. Whoever looks for one asks the queue first (records/batch.h), and what
+ * the store has must not be in its way there: so it is the first of its key, and of a claim of this machine
+ * alone. What does not last is written before it expires. */
+static bool leave_to_next(struct commit *commit)
+{
+  enum { LASTS_US = 60000000 };
+  struct idem_store *store = commit->store;
+  const struct idem_call *call = commit->call;
+  if (store->sync || !store->leave_us)
+    return false;
+  uint32_t life = process_generation();
+  int64_t now = clock_steady_us(), last = atomic_exchange(&store->committed_us, now);
+  bool soon = atomic_exchange(&store->committed_life, life) == life && now - last < store->leave_us;
+  uint64_t size = record_size(&commit->draft);
+  bool plain = !store->fleet_api && !commit->joined && !call->priv.before &&
+               (commit->own.write.flags | BATCH_SAMPLED) == (BATCH_STANDS | BATCH_SAMPLED) &&
+               call->priv.kind != IDEM_KEY_HEADER && call->priv.repeats != IDEM_REPEATS_FRESH &&
+               commit->answer.expires_us - commit->answer.stored_us >= LASTS_US;
+  return soon && plain && size <= PARTS_SIZE && !has_answer(store, call) &&
+         evict_may_have(store, size, NULL) == 0 && batch_leave(store, &commit->own);
 }
 
 static int commit_write(struct commit *commit, struct idem_error *why)
 {
+  if (leave_to_next(commit))
+    return IDEM_STORED;
   return record_size(&commit->draft)
              ? batch_commit_with_room(commit->store, &commit->own, why)
              : idem_error_set(why, -EFBIG, "the answer is larger than a record can be");
@@ -177,7 +217,7 @@ static int commit_end(struct commit *commit, int rc)
     outbox_tell(commit->store);
   if (commit->own.write.flags & BATCH_UNSHARED && rc == IDEM_STORED)
     stats_add(commit->store->stats, stats_shard(), IDEM_COUNTER_fleet_unshared, 1);
-  if (rc == IDEM_STORED)
+  if (rc == IDEM_STORED && commit->own.serial)
     stats_forget_replay(commit->store->stats, commit->own.serial);
   /* Superseded counts as committed for leave(): the record is the later owner's, and must not be released. */
   commit->committed = rc == IDEM_STORED || rc == IDEM_SUPERSEDED;

@@ -11,6 +11,7 @@
 #include "store/judge/model.h"
 #include "store/key/key.h"
 #include "store/records/answer_index.h"
+#include "store/records/batch.h"
 #include "store/records/record.h"
 
 #include <errno.h>
@@ -85,6 +86,7 @@ static int would_hit(struct idem_store *store, const struct idem_request *reques
 {
   struct reader *reader;
   struct note note = {.key = call->key};
+  batch_write_left_of(store, call->key, NULL);
   int rc = state_read(store, &reader, error);
   if (rc < 0)
     return rc;

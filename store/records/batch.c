@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -36,8 +37,15 @@
  * so often whether a leader has died. */
 enum { BATCH_BYTES = 4 << 20, BATCH_LONGEST_US = 5000, LOOK_MS = 10, LEFT_AGAIN_US = 1000000 };
 
-_Static_assert(sizeof(struct batch_write) <= QUEUE_WORDS * sizeof(uint64_t) &&
-                   sizeof(struct batch_write) % sizeof(uint64_t) == 0,
+/* A write as its slot has it. Nobody's leader needs what is behind it. */
+struct published {
+  struct batch_write write;
+  uint8_t print[IDEM_KEY_SIZE];
+};
+
+_Static_assert(sizeof(struct published) <= QUEUE_WORDS * sizeof(uint64_t) &&
+                   sizeof(struct batch_write) % sizeof(uint64_t) == 0 &&
+                   sizeof(struct published) % sizeof(uint64_t) == 0,
                "it fits into a slot");
 
 /* Of idem_store.unstored. */
@@ -121,7 +129,9 @@ static void enter_queue(struct batch *batch, size_t most)
   char *record = len <= most && spill_open(store, &number) == 0 ? copy_of(own, len) : NULL;
   struct queue_slot *slot = record ? take_slot(store, number) : NULL;
   if (slot) {
-    queue_put_write(slot, &own->write, sizeof(own->write));
+    struct published published = {.write = own->write};
+    memcpy(published.print, own->print, IDEM_KEY_SIZE);
+    queue_put_write(slot, &published, sizeof(published));
     slot->len = len;
     slot->sum = XXH3_64bits(record, len);
     if (spill_write(store, number, place_of(store, slot), record, len) == 0) {
@@ -290,6 +300,18 @@ static void collect(struct batch *batch)
   atomic_store(&queue->first, (first + 1) % QUEUE_SLOTS);
 }
 
+/* Serial numbers are given in the order in which the answers came; those of one tick of the clock, in that in
+ * which they were claimed. */
+static int compare_age(const void *a, const void *b)
+{
+  const struct taken *one = a, *two = b;
+  int64_t x = record_head((struct idem_span){one->record, one->len})->stored_us;
+  int64_t y = record_head((struct idem_span){two->record, two->len})->stored_us;
+  if (x != y)
+    return x < y ? -1 : 1;
+  return (one->write.generation > two->write.generation) - (one->write.generation < two->write.generation);
+}
+
 /* The answer of a claim is stored once, whoever does it. */
 static bool is_there(const struct writer *writer, const struct batch_write *write, uint64_t *serial)
 {
@@ -377,15 +399,17 @@ static int body(struct writer *writer, void *arg)
   if (rc == 0)
     rc = evict_within(batch->store, writer, batch->bytes, &batch->victims, &batch->evicted);
   batch->flush = false;
+  if (batch->count > 1)
+    qsort(batch->taken, batch->count, sizeof(*batch->taken), compare_age);
+  for (unsigned i = 0; i < batch->count && rc == 0; i++) {
+    rc = store_taken(writer, &batch->taken[i], &serial);
+    batch->flush |= batch->taken[i].write.durable;
+  }
   for (struct batch_own *own = chosen ? batch->own : NULL; own && rc == 0; own = own->next)
     if (own->chosen) {
       rc = store_own(writer, own, &serial);
       batch->flush |= own->write.durable;
     }
-  for (unsigned i = 0; i < batch->count && rc == 0; i++) {
-    rc = store_taken(writer, &batch->taken[i], &serial);
-    batch->flush |= batch->taken[i].write.durable;
-  }
   if (rc == 0 && serial != last)
     rc = answer_index_put_last(writer, serial);
   return rc;
@@ -404,8 +428,11 @@ static int done(struct engine *engine, int rc, void *arg)
     if (rc < 0)
       queue_fail(taken->slot);
     else {
+      /* Its writer may have gone on without the number of its answer. */
       if (taken->verdict == IDEM_STORED && taken->write.flags & BATCH_REPLAYED)
         stats_first_replay(batch->store->stats, taken->serial);
+      else if (taken->verdict == IDEM_STORED)
+        stats_forget_replay(batch->store->stats, taken->serial);
       queue_tell(&batch->store->stats->queue, taken->slot, flushed < 0 ? flushed : taken->verdict,
                  taken->serial);
     }
@@ -527,6 +554,32 @@ char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len)
   return taken.record;
 }
 
+static void write_ours(struct idem_store *store)
+{
+  if (atomic_load(&store->left_life) == process_generation())
+    batch_write_left(store);
+}
+
+/* A child by vfork() has the memory of its parent, whose end this is not. */
+static void finish(void)
+{
+  QUIET();
+  if (getpid() == process_pid())
+    state_each(write_ours);
+}
+
+/* A child leaves its parent's alone: it would have to open the store for that. */
+static void write_at_end(struct idem_store *store)
+{
+  static _Atomic bool registered;
+  atomic_store(&store->write_left, write_ours);
+  atomic_store(&store->left_life, process_generation());
+  if (!atomic_exchange(&registered, true)) {
+    atexit(finish);
+    at_quick_exit(finish);
+  }
+}
+
 bool batch_leave(struct idem_store *store, struct batch_own *own)
 {
   /* So many share a transaction, which costs most by being one. */
@@ -534,6 +587,7 @@ bool batch_leave(struct idem_store *store, struct batch_own *own)
   struct batch batch = {.store = store, .own = own};
   if (queue_count(&store->stats->queue) >= TOGETHER)
     return false;
+  write_at_end(store);
   enter_queue(&batch, SPILL_PLACE);
   /* Somebody may have done it in between. */
   if (batch.slot && !queue_leave(batch.slot))
@@ -549,6 +603,44 @@ void batch_write_left(struct idem_store *store)
   /* A part of them goes each time, or nobody can write now. */
   while (!store->read_only && queue_count(queue) < before && queue_has_left(queue)) {
     before = queue_count(queue);
+    lead_left(&batch);
+  }
+  free(batch.taken);
+  free(batch.victims);
+}
+
+/* Of what is looked for. */
+struct names {
+  const uint8_t *key, *print;
+};
+
+static bool is_named(const struct queue_slot *slot, const void *arg)
+{
+  const struct names *names = arg;
+  struct published published;
+  if (!queue_is_left(slot))
+    return false;
+  queue_get_write(slot, &published, sizeof(published));
+  return memcmp(published.write.key, names->key, IDEM_KEY_SIZE) == 0 ||
+         (names->print && memcmp(published.print, names->print, IDEM_KEY_SIZE) == 0);
+}
+
+/* Who is in the gate may have begun before it was left, so the gate is tried until that has gone on. */
+void batch_write_left_of(struct idem_store *store, const uint8_t *key, const uint8_t *print)
+{
+  enum { LONGEST_US = 20000, NAP_NS = 100000 };
+  const struct names names = {key, print};
+  struct batch batch = {.store = store};
+  int64_t until = 0;
+  while (!store->read_only &&
+         queue_find(&store->stats->queue, atomic_load(&store->spill.number), is_named, &names)) {
+    int64_t now = clock_steady_us();
+    if (until && now >= until)
+      break;
+    if (until)
+      nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+    else
+      until = now + LONGEST_US;
     lead_left(&batch);
   }
   free(batch.taken);

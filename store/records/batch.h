@@ -56,6 +56,7 @@ struct batch_write {
  * `next` of several. The answer is that of the draft, and gets its serial number. */
 struct batch_own {
   struct batch_write write;
+  uint8_t print[IDEM_KEY_SIZE]; /* as its record's, for batch_write_left_of() */
   struct idem_answer *answer;
   const struct record_draft *draft;
   struct idem_span record;
@@ -73,13 +74,17 @@ struct batch_own {
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error);
 /* The same, and where the store is full it makes room and tries again. */
 int batch_commit_with_room(struct idem_store *store, struct batch_own *own, struct idem_error *error);
-/* Leaves it to whoever writes next, with others that were left: it is found by batch_take_left() until then,
- * and lost to nobody but a power cut. False: it is too long, there is no room, or enough of them wait, and it
- * is to be committed. */
+/* Leaves it to whoever writes next, with others that were left: until then it is found by batch_take_left()
+ * and written by batch_write_left_of(), by any process, and lost to nobody but a power cut. What this process
+ * has left is written when it closes the store, or ends. False: it is too long, there is no room, or enough
+ * of them wait, and it is to be committed. */
 bool batch_leave(struct idem_store *store, struct batch_own *own);
 /* Writes what was left, before somebody is told what the store has, unless another one is
  * writing: that one does it. */
 void batch_write_left(struct idem_store *store);
+/* The same before one call looks into the store: if the answer of its key was left, or one of the same
+ * content. Waits for a moment for who is writing. `print` may be NULL. */
+void batch_write_left_of(struct idem_store *store, const uint8_t *key, const uint8_t *print);
 /* Writes what others have published, before something is removed that may be among it: what its writer left,
  * and what one that was killed has had no time to write, which is found by batch_take_left() until then. What
  * cannot be read stays, for who can tell it. */

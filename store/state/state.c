@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,9 @@ enum { FILE_LEAST = 2 << 20 };
 /* How many engines a process may open after the first because LMDB has given one up: each keeps its
  * maps and descriptors. */
 enum { RENEWALS_MOST = 16 };
+
+/* Between two commits of a burst. */
+enum { LEAVE_US = 50000 };
 
 static struct idem_store *stores; /* under process_lock_stores */
 
@@ -276,6 +280,9 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
 /* Also for one that was not opened to the end. */
 static void store_free(struct idem_store *store)
 {
+  state_visit *write_left = atomic_load(&store->write_left);
+  if (write_left)
+    write_left(store);
   if (store->fleet_api)
     store->fleet_api->close(store->fleet);
   engine_close(atomic_load(&store->engine));
@@ -304,6 +311,7 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   store->given = fleet->known ? fleet : NULL;
   store->size = options->size;
   store->sync = options->sync;
+  store->leave_us = LEAVE_US;
   /* A command reads such a store all the same. For an app it is an error: it could neither claim a call nor
    * store one. */
   store->read_only = options->must_exist && access(options->dir, W_OK) < 0 && errno == EROFS;
@@ -427,6 +435,30 @@ int state_open_successor(const struct idem_store *store, struct idem_store **out
     return rc;
   idem_store_close(*out);
   return state_fail_replaced(store, error);
+}
+
+/* A signal's handler may have interrupted whoever has a lock, and be who calls exit(). */
+static bool is_to_be_had(pthread_mutex_t *lock)
+{
+  enum { TRIES = 1000 };
+  for (int i = 0; pthread_mutex_trylock(lock); i++)
+    if (i == TRIES || sched_yield() < 0)
+      return false;
+  return true;
+}
+
+void state_each(state_visit *visit)
+{
+  if (!is_to_be_had(&process_lock_stores))
+    return;
+  bool opening = is_to_be_had(&process_lock_opening), lists = is_to_be_had(&process_lock_lists);
+  if (lists)
+    pthread_mutex_unlock(&process_lock_lists);
+  if (opening)
+    pthread_mutex_unlock(&process_lock_opening);
+  for (struct idem_store *store = lists && opening ? stores : NULL; store; store = store->next)
+    visit(store);
+  pthread_mutex_unlock(&process_lock_stores);
 }
 
 /* The last user's close is the end; calls that are still open then are the caller's mistake. */

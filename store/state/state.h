@@ -46,6 +46,8 @@ enum store_schema {
 };
 
 struct prices;
+struct idem_store;
+typedef void state_visit(struct idem_store *store);
 
 struct idem_store {
   struct idem_store *next; /* the list and `users`: under process_lock_stores */
@@ -76,6 +78,14 @@ struct idem_store {
   struct idem_fleet_client *fleet;        /* closed with the store */
   _Atomic bool outbox_seen;               /* this process has looked into it */
   _Atomic bool fleet_hits;                /* what this process has asked the fleet for last was there */
+  /* Commits with SYNC=off that come so soon after one of this process are left in the queue; 0: none are. The
+   * last one, steady, and in which life. */
+  int64_t leave_us;
+  _Atomic int64_t committed_us;
+  _Atomic uint32_t committed_life;
+  /* Writes them before the store is closed, if this life of the process has left any. */
+  _Atomic uint32_t left_life;
+  _Atomic(state_visit *) write_left;
   /* Steady; until then this process does not try what is left in the queue and has failed. */
   _Atomic int64_t left_again_us;
 
@@ -96,6 +106,9 @@ struct idem_store {
  * more, and calls go on in what is there now (-ESTALE). Those that are under way end where they have begun:
  * claim, queue and followers are of one store. True also where that cannot be told. */
 bool state_is_in_place(const struct idem_store *store);
+/* Of each store of this process, at its end; nothing if one of the locks of base/process.h is not to be had.
+ */
+void state_each(state_visit *visit);
 /* What is in its place now, opened as it was; to be closed. */
 int state_open_successor(const struct idem_store *store, struct idem_store **out, struct idem_error *error);
 /* Says that it is not in place; -ESTALE. */

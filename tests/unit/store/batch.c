@@ -27,6 +27,7 @@ static void set_up(void)
   fixture.options.patience_ms = 10000;
   fixture.options.size = UINT64_C(8) << 30;
   cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
+  fixture.store->leave_us = 0;
 }
 
 TestSuite(store_batch, .init = set_up, .fini = close_fixture, .timeout = 60);
@@ -362,6 +363,7 @@ Test(store_batch, what_is_waited_for_no_longer_is_stored_all_the_same)
   static struct asker asker[20];
   fixture.options.patience_ms = 0;
   cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
+  fixture.store->leave_us = 0;
   for (int taken = 0; taken < 2; taken++) {
     struct holder holder = hold();
     for (int i = taken * 10; i < taken * 10 + 10; i++)

@@ -34,6 +34,7 @@ static void open_filled(void)
 {
   static char answer[20000];
   open_fixture();
+  fixture.store->leave_us = 0;
   for (int i = 0; i < ANSWERS; i++) {
     struct caller caller = numbered(i);
     snprintf(answer, sizeof(answer), "{\"a\":\"%*d\"}", i % 5 ? 100 : 15000, i);

@@ -169,6 +169,7 @@ static int count_of_store(void)
 /* The lock file's stays. */
 Test(store_descriptors, what_was_given_back_is_taken_back_to_write)
 {
+  fixture.store->leave_us = 0;
   ask("{\"known\":true}");
   struct caller caller = caller_of(&fixture, "{\"known\":true}");
   cr_assert_eq(count_of_store(), 4);
