@@ -162,6 +162,46 @@ Test(store_left, what_is_removed_before_it_was_looked_for_does_not_come_back)
   ask(3, IDEM_OWNED);
 }
 
+static void close_what_is_in(const char *word)
+{
+  char path[64], file[512];
+  for (int fd = 3; fd < 1024; fd++) {
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(path, file, sizeof(file) - 1);
+    file[len > 0 ? len : 0] = '\0';
+    if (strstr(file, word))
+      close(fd);
+  }
+}
+
+Test(store_left, they_are_found_when_the_app_has_closed_what_it_does_not_know)
+{
+  leave_three();
+  close_what_is_in(fixture.dir);
+  spill_sweep(fixture.store);
+  ask(3, IDEM_OWNED);
+  for (int n = 0; n < 4; n++)
+    ask(n, IDEM_HIT);
+}
+
+Test(store_left, a_child_finds_them_and_has_a_burst_of_its_own)
+{
+  int status;
+  leave_three();
+  pid_t child = fork();
+  if (child == 0) {
+    ask(3, IDEM_OWNED);
+    ask(4, IDEM_OWNED);
+    ask(2, IDEM_HIT);
+    ask(5, IDEM_OWNED);
+    raise(SIGKILL);
+  }
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  for (int n = 0; n < 6; n++)
+    ask(n, IDEM_HIT);
+}
+
 /* The page still knows of earlier answers whose numbers share the place of these. */
 Test(store_left, their_tokens_are_saved_once)
 {
