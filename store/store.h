@@ -83,7 +83,8 @@ typedef void idem_store_around_fork(void);
  */
 int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
                     struct idem_error *error);
-/* Ends one use; the last one closes the files. NULL is fine. Every call has been left before. */
+/* Ends one use; the last one writes what SYNC=off has left, and closes the files. NULL is fine. Every call
+ * has been left before. */
 void idem_store_close(struct idem_store *store);
 
 /* The app has few descriptors left: three of the store's four are closed. Answers are found all the same; a
