@@ -67,19 +67,9 @@ struct queue_slot *queue_take(struct commit_queue *queue, uint64_t spill)
 /* Parts of `waiting`: the count, and one publication in the number above it. */
 enum { WAITING = 0xffff, PUBLISHED = 0x10000 };
 
-uint32_t queue_waiting(const struct commit_queue *queue)
-{
-  return atomic_load(&queue->waiting);
-}
-
-unsigned queue_count_of(uint32_t waiting)
-{
-  return waiting & WAITING;
-}
-
 unsigned queue_count(const struct commit_queue *queue)
 {
-  return queue_count_of(queue_waiting(queue));
+  return atomic_load(&queue->waiting) & WAITING;
 }
 
 bool queue_has_any(const struct commit_queue *queue)
@@ -207,19 +197,20 @@ bool queue_is_left(const struct queue_slot *slot)
   return (what == LEFT_READY || what == LEFT_TAKEN) && !queue_has_failed(slot);
 }
 
-/* Once as many were seen as are published, the others need no look, if nothing has changed meanwhile: else
- * one that was seen may be newer than one that was not. */
-struct queue_slot *queue_find(struct commit_queue *queue, uint64_t spill, queue_fits *fits, const void *arg)
+/* A slot is counted before anybody sees it wait, and for as long as it does; and what comes changes the word
+ * for good. So once as many were seen as it said at the beginning, and it says the same, there is no other. */
+struct queue_slot *queue_next_waiting(struct commit_queue *queue, struct queue_search *search)
 {
-  uint32_t from = (uint32_t)spill, waiting = atomic_load(&queue->waiting), seen = 0;
-  for (uint32_t i = 0; i < QUEUE_SLOTS && waiting & WAITING; i++) {
-    struct queue_slot *slot = &queue->slot[(from + i) % QUEUE_SLOTS];
+  if (search->at == 0)
+    search->waiting = atomic_load(&queue->waiting);
+  while (search->at < QUEUE_SLOTS && queue_has_any(queue)) {
+    if (search->seen >= (search->waiting & WAITING) && atomic_load(&queue->waiting) == search->waiting)
+      return NULL;
+    struct queue_slot *slot = &queue->slot[((uint32_t)search->spill + search->at++) % QUEUE_SLOTS];
     if (!queue_waits(slot))
       continue;
-    if (fits(slot, arg))
-      return slot;
-    if (++seen == (waiting & WAITING) && atomic_load(&queue->waiting) == waiting)
-      break;
+    search->seen++;
+    return slot;
   }
   return NULL;
 }

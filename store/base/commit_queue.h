@@ -90,16 +90,16 @@ bool queue_lead(struct queue_slot *slot);
 bool queue_has_left(const struct commit_queue *queue);
 /* True if nobody waits for it, and no transaction with it has failed. */
 bool queue_is_left(const struct queue_slot *slot);
-/* One that waits and fits, or NULL; all that were published before are looked at. The writer with this number
- * finds its own first. */
-typedef bool queue_fits(const struct queue_slot *slot, const void *arg);
-struct queue_slot *queue_find(struct commit_queue *queue, uint64_t spill, queue_fits *fits, const void *arg);
+/* One after the other of those that wait, with whatever was published before the first; NULL: there is no
+ * more. The writer with number `spill` meets its own first, in the order in which it has taken them. */
+struct queue_search {
+  uint64_t spill;
+  uint32_t waiting; /* private from here on, and 0 */
+  unsigned at, seen;
+};
+struct queue_slot *queue_next_waiting(struct commit_queue *queue, struct queue_search *search);
 /* How many are published, or more. */
 unsigned queue_count(const struct commit_queue *queue);
-/* The count and the number that grows with each, in one word, and the count in it. A slot is counted before
- * anybody sees it wait, and for as long as it does. */
-uint32_t queue_waiting(const struct commit_queue *queue);
-unsigned queue_count_of(uint32_t waiting);
 /* False: nothing is published. */
 bool queue_has_any(const struct commit_queue *queue);
 /* It waits for another leader. */

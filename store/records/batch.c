@@ -496,30 +496,18 @@ static void lead_left(struct batch *batch)
   }
 }
 
-/* A look at what waits, slot by slot. */
-struct search {
-  uint32_t first, waiting; /* when it began: where, and what the queue said */
-  unsigned at, seen;
-};
-
-/* The next slot of this key that waits; NULL: there is no more. A process's own slots come first, in the
- * order in which it takes them. Whatever waits is counted, and what comes changes the count for good: so once
- * as many were seen as it said, and it says the same, there is no other. */
-static struct queue_slot *next_left(const struct idem_store *store, const uint8_t *key, struct search *search)
+static struct queue_search search_of(const struct idem_store *store)
 {
-  struct commit_queue *queue = &store->stats->queue;
+  return (struct queue_search){.spill = atomic_load_explicit(&store->spill.number, memory_order_relaxed)};
+}
+
+/* The next slot of this key that waits, or NULL. */
+static struct queue_slot *next_left(const struct idem_store *store, const uint8_t *key,
+                                    struct queue_search *search)
+{
+  struct queue_slot *slot;
   struct batch_write write;
-  if (search->at == 0) {
-    search->first = (uint32_t)atomic_load_explicit(&store->spill.number, memory_order_relaxed);
-    search->waiting = queue_waiting(queue);
-  }
-  while (search->at < QUEUE_SLOTS && queue_has_any(queue)) {
-    if (search->seen >= queue_count_of(search->waiting) && queue_waiting(queue) == search->waiting)
-      return NULL;
-    struct queue_slot *slot = &queue->slot[(search->first + search->at++) % QUEUE_SLOTS];
-    if (!queue_waits(slot))
-      continue;
-    search->seen++;
+  while ((slot = queue_next_waiting(&store->stats->queue, search))) {
     queue_get_write(slot, &write, sizeof(write));
     if (memcmp(write.key, key, IDEM_KEY_SIZE) == 0)
       return slot;
@@ -529,7 +517,7 @@ static struct queue_slot *next_left(const struct idem_store *store, const uint8_
 
 bool batch_has_left(const struct idem_store *store, const uint8_t *key)
 {
-  struct search search = {0};
+  struct queue_search search = search_of(store);
   return next_left(store, key, &search) != NULL;
 }
 
@@ -539,7 +527,7 @@ char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len)
 {
   struct batch batch = {.store = store};
   struct taken taken = {.record = NULL};
-  struct search search = {0};
+  struct queue_search search = search_of(store);
   int why;
   while (!taken.record && (taken.slot = next_left(store, key, &search)))
     if (read_taken(store, &taken, &why) < 0 || memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0) {
@@ -609,31 +597,30 @@ void batch_write_left(struct idem_store *store)
   free(batch.victims);
 }
 
-/* Of what is looked for. */
-struct names {
-  const uint8_t *key, *print;
-};
-
-static bool is_named(const struct queue_slot *slot, const void *arg)
+/* Of the answer of this key, or of one of this content (`print` NULL: of this key alone). */
+static bool is_left(const struct idem_store *store, const uint8_t *key, const uint8_t *print)
 {
-  const struct names *names = arg;
+  struct queue_search search = search_of(store);
+  struct queue_slot *slot;
   struct published published;
-  if (!queue_is_left(slot))
-    return false;
-  queue_get_write(slot, &published, sizeof(published));
-  return memcmp(published.write.key, names->key, IDEM_KEY_SIZE) == 0 ||
-         (names->print && memcmp(published.print, names->print, IDEM_KEY_SIZE) == 0);
+  while ((slot = queue_next_waiting(&store->stats->queue, &search))) {
+    if (!queue_is_left(slot))
+      continue;
+    queue_get_write(slot, &published, sizeof(published));
+    if (memcmp(published.write.key, key, IDEM_KEY_SIZE) == 0 ||
+        (print && memcmp(published.print, print, IDEM_KEY_SIZE) == 0))
+      return true;
+  }
+  return false;
 }
 
 /* Who is in the gate may have begun before it was left, so the gate is tried until that has gone on. */
 void batch_write_left_of(struct idem_store *store, const uint8_t *key, const uint8_t *print)
 {
   enum { LONGEST_US = 20000, NAP_NS = 100000 };
-  const struct names names = {key, print};
   struct batch batch = {.store = store};
   int64_t until = 0;
-  while (!store->read_only &&
-         queue_find(&store->stats->queue, atomic_load(&store->spill.number), is_named, &names)) {
+  while (!store->read_only && is_left(store, key, print)) {
     int64_t now = clock_steady_us();
     if (until && now >= until)
       break;
