@@ -198,7 +198,8 @@ bool queue_is_left(const struct queue_slot *slot)
 }
 
 /* A slot is counted before anybody sees it wait, and for as long as it does; and what comes changes the word
- * for good. So once as many were seen as it said at the beginning, and it says the same, there is no other. */
+ * for good. So once as many were seen as it said at the beginning, and it says the same, there is no
+ * other. */
 struct queue_slot *queue_next_waiting(struct commit_queue *queue, struct queue_search *search)
 {
   if (search->at == 0)
