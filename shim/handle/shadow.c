@@ -124,6 +124,17 @@ static bool set_rare(struct shadow *shadow, unsigned number, uintptr_t value, bo
   return !value || rare->value;
 }
 
+/* As if it had not been set. */
+static void forget_rare(struct shadow *shadow, unsigned number)
+{
+  struct rare *rare = find_rare(shadow, number);
+  if (!rare)
+    return;
+  if (rare->is_text)
+    free((char *)rare->value);
+  *rare = shadow->rare[--shadow->rare_count];
+}
+
 /* The bytes may be the app's, and gone after this call. */
 static bool set_blob(struct shadow *shadow, unsigned number, const struct curl_blob *blob)
 {
@@ -484,6 +495,11 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
   case OPTION_RARE_TEXT:
     if (!set_rare(shadow, number, value, row->kind == OPTION_RARE_TEXT))
       set_forgotten(shadow, number);
+    /* The two are one place in libcurl: what is set last counts. */
+    if (option == CURLOPT_REDIR_PROTOCOLS)
+      forget_rare(shadow, option_number(CURLOPT_REDIR_PROTOCOLS_STR));
+    else if ((int)option == CURLOPT_REDIR_PROTOCOLS_STR)
+      forget_rare(shadow, option_number(CURLOPT_REDIR_PROTOCOLS));
     if (option == CURLOPT_PATH_AS_IS)
       shadow->matched = false;
     break;

@@ -232,6 +232,10 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(redirects_schemes, OTHER,                                                                                \
     (a->follow = b->follow = true, number(b, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_HTTPS)))                     \
   X(redirects_no_scheme, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_REDIR_PROTOCOLS, 0)))       \
+  X(redirects_schemes_last, SAME,                                                                            \
+    (a->follow = b->follow = true, text(b, (CURLoption)10319 /* REDIR_PROTOCOLS_STR, of 7.85 */, "https"),   \
+     number(a, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_HTTP),                                                     \
+     number(b, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_HTTP)))                                                    \
   X(redirects_usual, SAME,                                                                                   \
     (a->follow = b->follow = true, number(b, CURLOPT_POSTREDIR, 0), number(b, CURLOPT_UNRESTRICTED_AUTH, 0), \
      number(b, CURLOPT_AUTOREFERER, 0)))                                                                     \
