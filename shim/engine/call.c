@@ -49,6 +49,8 @@ struct call *call_new(struct request *request, struct shadow *shadow, struct mul
       call->next->link = &call->next;
     multi->calls = call;
     call->turn = multi->turn;
+    /* The adding is one entry, and the turn that it is in another. */
+    call->inside = multi->driver.depth > 1;
     atomic_fetch_add(&call_in_multis, 1);
   }
   return call;

@@ -73,7 +73,8 @@ struct call {
 
   struct multi *multi;                       /* that drives it; NULL: perform */
   struct call *next, **link;                 /* in it */
-  uint64_t turn;                             /* of it, that comes next when the call is made */
+  uint64_t turn;                             /* of it, that comes next when the call is made, */
+  bool inside;                               /* or that it was made in */
   struct call *next_ended;                   /* between the halves of its end, */
   CURLMsg *ended;                            /* with libcurl's message; */
   struct call *next_storing, **storing_link; /* STORING: among those of its multi */

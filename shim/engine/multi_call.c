@@ -60,10 +60,13 @@ static int follow_behind(const struct call *owner)
   return dropped;
 }
 
-/* libcurl has sent something for it, or taken its end of the transport: in the turn that it was added in. */
+/* libcurl has sent something for it, or taken its end of the transport: in the turn that it was added in. One
+ * before 7.80 does not say when it sends. */
 static bool has_begun(const struct call *call)
 {
-  return call->state == CALL_LIVE ? call->request.announced : call->transport.app_end < 0;
+  const struct request *request = &call->request;
+  return call->state != CALL_LIVE ? call->transport.app_end < 0
+                                  : request->announced && (request->op.defers || call->inside);
 }
 
 /* libcurl reads the options of a handle in its first turn. What the app has set since it added the handle is

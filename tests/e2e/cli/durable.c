@@ -145,14 +145,14 @@ Test(cli_durable, an_exit_is_known_where_nobody_waits_for_children)
 Test(cli_durable, signals_reach_the_program)
 {
   struct run r = start_plain(&w, "idemshim", "run", "--durable", "night", "--", "sh", "-c",
-                             "trap 'echo one' USR1; trap 'echo two; exit 4' INT; echo up; while :; do sleep "
+                             "trap 'echo one' USR1; trap 'echo two; exit 4' USR2; echo up; while :; do sleep "
                              "0.05; done",
                              NULL);
 
   wait_until((run_look(&r), r.out && strstr(r.out, "up")));
   run_signal(&r, SIGUSR1);
   wait_until((run_look(&r), r.out && strstr(r.out, "one")));
-  run_signal(&r, SIGINT);
+  run_signal(&r, SIGUSR2);
   run_wait(&r);
   cr_expect(strstr(r.out, "two"), "%s", r.out);
   expect_end(&r, 4, "unfinished");
