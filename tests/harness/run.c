@@ -50,6 +50,15 @@ void run_input(struct world *w, const void *bytes, size_t len)
   w->input_len = len;
 }
 
+/* The kernel locks no position of such a file: two programs that write at once would
+ * write over each other. */
+static int appended(int fd)
+{
+  if (fcntl(fd, F_SETFL, O_APPEND) < 0)
+    give_up("O_APPEND: %m");
+  return fd;
+}
+
 /* Output goes to memory and not through pipes: a child that outlives the program must not hold us up. */
 static int memory(const char *name)
 {
@@ -95,7 +104,7 @@ static _Noreturn void become(const char *const *argv, char **env, int in, const 
 
 struct run start_argv(struct world *w, bool shim, const char *const *argv)
 {
-  struct run run = {.status = -1, .out_fd = memory("stdout"), .err_fd = memory("stderr")};
+  struct run run = {.status = -1, .out_fd = appended(memory("stdout")), .err_fd = memory("stderr")};
   char **env = world_environment(w, shim ? world_preload(w) : NULL);
   int in = input_of(w);
 
