@@ -67,34 +67,34 @@ const struct option_row option_rows[OPTION_ROWS] = {
 };
 /* clang-format on */
 
+/* Of what is kept, these name nothing and lead nowhere: who is called and with what, limits of time and
+ * speed, and how a connection is made. A row that is not here decides. */
 bool option_decides(CURLoption option)
 {
   /* clang-format off */
 #define N(name) (CURLOPT_##name % 10000)
-  static const uint16_t some[] = {
+  static const uint16_t others[] = {
       /* KEPT */
-      N(HTTPHEADER), N(CONNECT_TO), N(FOLLOWLOCATION), N(HTTP_CONTENT_DECODING), N(HTTP_TRANSFER_DECODING),
-      N(MIME_OPTIONS), N(INFILESIZE_LARGE),
+      N(WRITEFUNCTION), N(WRITEDATA), N(HEADERFUNCTION), N(HEADERDATA), N(READFUNCTION), N(READDATA),
+      N(SEEKFUNCTION), N(SEEKDATA), N(IOCTLFUNCTION), N(IOCTLDATA), N(XFERINFOFUNCTION), N(PROGRESSFUNCTION),
+      N(XFERINFODATA), N(NOPROGRESS), N(STDERR), N(ERRORBUFFER), N(HEADER), N(CERTINFO), N(FAILONERROR),
+      N(MAXFILESIZE_LARGE), N(TIMEOUT_MS),
       /* RARE */
-      N(HTTPAUTH), N(SSL_VERIFYPEER), N(SSL_VERIFYHOST), N(SSL_VERIFYSTATUS), N(SSL_OPTIONS),
-      N(SSL_CTX_FUNCTION), N(PROXYTYPE), N(PROXYPORT), N(PROXY_SSL_VERIFYPEER), N(PROXY_SSL_VERIFYHOST),
-      N(PROXY_SSL_OPTIONS), N(OPENSOCKETFUNCTION), N(SOCKOPTFUNCTION), N(MAXREDIRS), N(POSTREDIR),
-      N(REDIR_PROTOCOLS), N(UNRESTRICTED_AUTH), N(AUTOREFERER), N(PATH_AS_IS), N(BUFFERSIZE),
+      N(VERBOSE), N(DEBUGFUNCTION), N(DEBUGDATA), N(PREREQDATA), N(OPENSOCKETDATA), N(CLOSESOCKETFUNCTION),
+      N(CLOSESOCKETDATA), N(HTTP_VERSION), N(FRESH_CONNECT), N(FORBID_REUSE), N(MAX_RECV_SPEED_LARGE),
+      N(LOW_SPEED_LIMIT), N(LOW_SPEED_TIME), N(TCP_FASTOPEN), N(TCP_KEEPALIVE), N(TCP_KEEPIDLE),
+      N(TCP_KEEPINTVL), N(TCP_KEEPCNT), N(IPRESOLVE), N(SUPPRESS_CONNECT_HEADERS), N(UPLOAD_BUFFERSIZE),
   };
 #undef N
   /* clang-format on */
-  switch ((enum option_kind)option_row(option)->kind) {
-  case OPTION_FORWARDED:
+  const enum option_kind kind = option_row(option)->kind;
+  if (kind == OPTION_FORWARDED)
     return false;
-  case OPTION_KEPT:
-  case OPTION_RARE:
-    for (size_t i = 0; i < sizeof(some) / sizeof(*some); i++)
-      if (some[i] == option_number(option))
-        return true;
-    return false;
-  default:
-    return true;
-  }
+  for (size_t i = 0; (kind == OPTION_KEPT || kind == OPTION_RARE) && i < sizeof(others) / sizeof(*others);
+       i++)
+    if (others[i] == option_number(option))
+      return false;
+  return true;
 }
 
 /* Names in place, not pointed to: every program that starts would pay for the relocations. */
