@@ -10,7 +10,7 @@
 #   make torture     what is too long for make test, PART by part from the seed SEED, whole or for SECONDS each; scripts/campaign --list
 #   make curl-suite  the HTTP tests of curl itself, with the library and without; CURL=7.88, or a directory with curl's source
 #   make clients     the rows of docs/clients.md: clients and services, and what the doctor says of each; NAME=Guile
-#   make everything  250 programs of Debian, preloaded and not, in a debootstrap; RELEASE=11|12|13
+#   make everything  276 programs of Debian, preloaded and not, in a debootstrap; RELEASE=11|12|13
 #   make bench       the budgets, side by side with peers; ROW=NAME: one of them; STORE=1: a store as it grows, to each of COUNTS answers
 #   make growth      pictures of how costs grow with answers, sizes, processes and machines, into docs/growth
 #   make instructions  those of a hit, a miss, a stream, a call that is not ours and a setopt, against what tests/bench/instructions keeps

@@ -114,10 +114,12 @@ int doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
     return CLI_OK;
   }
   bool proven = proof->outcome == DOCTOR_PROVEN;
-  print_title(proof->live ? "proof, with its real servers and an empty store"
+  print_title(proof->live ? "proof, of what goes through libcurl, with its real servers and an empty store"
                           : "proof, with a server of its own and an empty store");
   print_run("first run", &proof->runs[0], proof->live);
   print_run("second run", &proof->runs[1], proof->live);
+  if (*proof->untaken)
+    cli_fact("no rule for", "%s", proof->untaken);
   if (proof->live)
     cli_fact("sent to", "%s", *proof->servers ? proof->servers : "nobody, as far as libidemshim.so saw");
   print_line(proven ? "+ " : "- ", proven ? CLI_GREEN : CLI_RED, proof->verdict);

@@ -79,6 +79,8 @@ static int prepare_environment(const struct bench *bench)
   }
   /* Also in a live proof: what is to be seen is a call that is stored, and then replayed. */
   setenv("IDEMSHIM_MODE", "idempotent", 1);
+  /* Calls that no rule takes are to be told of. */
+  setenv("IDEMSHIM_SUMMARY", "on", 1);
   /* The user's tape is to have nothing of it, and the store is gone in the end: it need not last. */
   setenv("IDEMSHIM_TAPE", "", 1);
   setenv("IDEMSHIM_SYNC", "off", 1);
@@ -140,15 +142,13 @@ static _Noreturn void become(const struct bench *bench)
   _exit(127);
 }
 
-/* The last line of its standard error is what a person would read first. */
+/* The last line of its standard error is what a person would read first; ours are told elsewhere. */
 static void note_complaint(const struct bench *bench, struct doctor_run *run)
 {
-  char *text = read_file(bench, "err"), *last;
-  for (size_t len = text ? strlen(text) : 0; len && text[len - 1] == '\n';)
-    text[--len] = '\0';
-  last = text ? strrchr(text, '\n') : NULL;
-  if (text && run->status != 0)
-    snprintf(run->complaint, sizeof(run->complaint), "%s", last ? last + 1 : text);
+  char *text = read_file(bench, "err"), *rest = text, *line;
+  while (run->status != 0 && (line = strsep(&rest, "\n")))
+    if (*line && strncmp(line, "idemshim: ", 10) != 0)
+      snprintf(run->complaint, sizeof(run->complaint), "%s", line);
   free(text);
 }
 
@@ -194,12 +194,15 @@ static const struct {
     {"join", offsetof(struct doctor_events, hit)},       {"bypass", offsetof(struct doctor_events, bypass)},
 };
 
-/* Whom a call went to, once. */
-static void note_server(struct doctor_proof *proof, const char *origin)
+/* Whom a call went to, once. `servers`: a text of `size` bytes. */
+static void note_server(char *servers, size_t size, const char *origin)
 {
-  size_t len = strlen(proof->servers);
-  if (!strstr(proof->servers, origin) && len + strlen(origin) + 3 < sizeof(proof->servers))
-    snprintf(proof->servers + len, sizeof(proof->servers) - len, "%s%s", len ? ", " : "", origin);
+  size_t len = strlen(servers), origin_len = strlen(origin);
+  const char *there = servers;
+  while ((there = strstr(there, origin)) && there[origin_len] && there[origin_len] != ',')
+    there++;
+  if (!there && len + origin_len + 3 < size)
+    snprintf(servers + len, size - len, "%s%s", len ? ", " : "", origin);
 }
 
 /* Adds up the events of a log; `reason` is the last that one of them gave. Events that are not counted by
@@ -217,11 +220,14 @@ static void count_events(struct doctor_proof *proof, const char *log, struct doc
     for (size_t i = 0; name && i < sizeof(counted) / sizeof(counted[0]); i++)
       if (strcmp(counted[i].name, name) == 0)
         count = (long *)((char *)out + counted[i].offset);
-    *count += name && strcmp(name, "unmatched") != 0;
+    bool untaken = name && strcmp(name, "unmatched") == 0;
+    *count += name && !untaken;
     if (why)
       snprintf(reason, size, "%s", why);
-    if (origin && (count == &out->live || count == &out->bypass))
-      note_server(proof, origin);
+    if (origin && (count == &out->live || count == &out->bypass || untaken))
+      note_server(proof->servers, sizeof(proof->servers), origin);
+    if (origin && untaken)
+      note_server(proof->untaken, sizeof(proof->untaken), origin);
     json_decref(event);
   }
 }
@@ -253,7 +259,11 @@ static bool shows_nothing(struct doctor_proof *proof, bool has_url)
   char method[DOCTOR_METHOD_SIZE];
   bool unseen = saw_nothing(&first->events) && saw_nothing(&second->events);
   doctor_server_requests(method);
-  if (proof->live && unseen)
+  if (proof->live && unseen && *proof->untaken)
+    conclude(proof, DOCTOR_SHOWS_NOTHING,
+             "no rule takes any of its calls, which went out as if idemshim were not there, to %s",
+             proof->untaken);
+  else if (proof->live && unseen)
     conclude(
         proof, DOCTOR_SHOWS_NOTHING,
         "libidemshim.so saw no call that a rule takes: there was none, or it went to its server past it");
@@ -298,6 +308,10 @@ static void judge(struct doctor_proof *proof, bool has_url, const char *reason)
   else if (second->requests > 0)
     conclude(proof, DOCTOR_REFUTED,
              "reached, and not replayed: the second run's request was not the same as the first's");
+  else if (proof->live && *proof->untaken)
+    conclude(proof, DOCTOR_PROVEN_PARTLY,
+             "partly: what a rule takes was replayed; what none takes went out untouched, to %s",
+             proof->untaken);
   else
     conclude(proof, DOCTOR_PROVEN,
              "proven: the first run went live and was stored, the second was replayed without a request");

@@ -37,7 +37,8 @@ enum doctor_outcome { DOCTOR_SHOWS_NOTHING, DOCTOR_REFUTED, DOCTOR_PROVEN_PARTLY
 struct doctor_proof {
   enum doctor_outcome outcome;
   bool live;
-  char servers[256]; /* live: whom calls went to, with commas; "": none */
+  char servers[256]; /* live: whom calls went to, with commas; "": none; */
+  char untaken[256]; /* and of those, whom calls that no rule takes went to */
   char verdict[512];
   struct doctor_run runs[2];
 };

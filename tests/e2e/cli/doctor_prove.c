@@ -222,6 +222,24 @@ Test(cli_doctor_prove_live, a_program_that_calls_past_it_shows_nothing)
   expect_verdict(proof, "or it went to its server past it");
 }
 
+/* A GET, which no rule takes. */
+Test(cli_doctor_prove_live, what_no_rule_takes_is_told_with_its_server)
+{
+  const char *url = world_url(&w, "/v1/chat/completions"), *server = world_url(&w, "");
+  const char *both = world_text(&w, "curl -sS -d '{}' '%s'; curl -sS '%s'", url, url);
+  json_t *mixed = prove_by("--live", 1, (const char *const[]){"sh", "-c", both, NULL});
+  json_t *none = prove_by("--live", 1, (const char *const[]){"curl", "-sS", url, NULL});
+  struct run r = run_plain(&w, "idemshim", "doctor", "--prove", "--live", "sh", "-c", both, NULL);
+
+  cr_expect_str_eq(json_string_value(json_object_get(mixed, "untaken")), server);
+  cr_expect_str_eq(json_string_value(json_object_get(none, "servers")), server);
+  cr_expect(strstr(r.out, world_text(&w, "no rule for   %s\n", server)), "%s", r.out);
+  expect_run(mixed, 1, (const int[]){0, 0, 0, 1});
+  expect_verdict(mixed, "partly: what a rule takes was replayed; what none takes went out untouched, to");
+  expect_verdict(none, "no rule takes any of its calls");
+  run_release(&r);
+}
+
 Test(cli_doctor_prove_live, the_users_own_store_is_left_alone)
 {
   json_decref(prove_by("--live", 0, (const char *const[]){make_fixed("{}"), NULL}));
