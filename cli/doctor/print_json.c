@@ -67,11 +67,12 @@ static json_t *run_json(const struct doctor_run *run)
 int doctor_print_json(const struct doctor *doctor, const struct doctor_proof *proof)
 {
   json_t *proven =
-      proof ? json_pack("{s:b, s:s, s:b, s:o, s:o, s:o, s:[o, o]}", "proven", proof->outcome == DOCTOR_PROVEN,
-                        "outcome", outcomes[proof->outcome], "live", (int)proof->live, "servers",
-                        text_json(proof->servers), "untaken", text_json(proof->untaken), "verdict", text_json(proof->verdict), "runs",
-                        run_json(&proof->runs[0]), run_json(&proof->runs[1]))
-            : json_null();
+      proof
+          ? json_pack("{s:b, s:s, s:b, s:o, s:o, s:o, s:[o, o]}", "proven", proof->outcome == DOCTOR_PROVEN,
+                      "outcome", outcomes[proof->outcome], "live", (int)proof->live, "servers",
+                      text_json(proof->servers), "untaken", text_json(proof->untaken), "verdict",
+                      text_json(proof->verdict), "runs", run_json(&proof->runs[0]), run_json(&proof->runs[1]))
+          : json_null();
   /* `verdict` goes by the proof where there is one, `by_files` never does. jansson gives NULL for a text that
    * is missing or not UTF-8, so texts of others go through text_json(). */
   return cli_print_json(json_pack(
