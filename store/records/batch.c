@@ -300,8 +300,8 @@ static void collect(struct batch *batch)
   atomic_store(&queue->first, (first + 1) % QUEUE_SLOTS);
 }
 
-/* Serial numbers are given in the order in which the answers came; those of one tick of the clock, in that in
- * which they were claimed. */
+/* Within a transaction serial numbers are given in the order in which the answers came; those of one tick of
+ * the clock, in that in which they were claimed. */
 static int compare_age(const void *a, const void *b)
 {
   const struct taken *one = a, *two = b;

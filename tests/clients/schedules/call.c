@@ -71,6 +71,8 @@ void call_end(struct call *call, CURLcode code)
     call_open_gate(call);
   if (code == CURLE_FAILED_INIT) /* refused: the infos are of a call before, or of none */
     status = redirects = size = 0, type = NULL;
+  if (code == CURLE_SEND_ERROR) /* whether a reset is met in sending or in receiving is up to the clock */
+    code = CURLE_RECV_ERROR;
   /* A replay that is given up before the answer that a redirect led to tells that one's. */
   effective = code == CURLE_OK && strlen(effective) > 8 ? strchr(effective + 8, '/') : NULL;
   snprintf(what, sizeof what, "code=%d status=%ld redirects=%ld size=%ld %s %s", (int)code, status, redirects,
