@@ -66,10 +66,12 @@ ROWS = [
     ('fleet-near', 'hit of what this machine has, in a fleet', 'fleet', 'near', 'without a fleet', 'hit alone', 'at most', 1.05, 'ns'),
     ('fleet-remote', 'hit of what another machine has', 'fleet', 'remote', 'SHA-256 + Redis GET, TCP', 'get', 'at most', 2.5, 'ns'),
     ('fleet-remote-socket', 'the same', 'fleet', 'remote by its socket', 'SHA-256 + Redis GET, unix socket', 'get by its socket', 'at most', 2.5, 'ns'),
-    ('fleet-live', 'what a fleet adds to a live call', 'fleet', 'adds', 'SHA-256 + Redis GET, TCP', 'get', 'at most', 3, 'ns'),
+    ('fleet-live', 'round trips that a live call waits for', 'trips', 'a call', None, None, 'itself', 3, ''),
     ('fleet-away', 'live call, the server of the fleet is away', 'fleet', 'away', 'without a fleet', 'alone', 'more', US, 'ns'),
     ('memory-left', 'memory left by a live call', 'memory', 'ours transfer', 'without us', 'bare transfer', 'more', 8, 'B'),
 ]
+# Judged with all processors: the server of a fleet is another machine, which does not share the caller's.
+APART = {'fleet-remote', 'fleet-remote-socket'}
 FIELDS = ('row', 'what', 'source', 'figure', 'against', 'base', 'how', 'budget', 'unit')
 
 
@@ -101,5 +103,6 @@ def cells(row):
         return [row['what'], '', row['against'] or '', '', '', budget, row['verdict']]
     against = f'{human(figures["against"], row["unit"])}: {row["against"]}' if row['against'] else ''
     other = row[ALL]['ratio'] if row['judged'] == ONE and ALL in row else None
+    pinned = f'; one processor for both: {shown(row, row[ONE]["ratio"])}' if row['judged'] == ALL and ONE in row else ''
     return [row['what'], human(figures['measured'], row['unit']), against, shown(row, figures['ratio']),
-            shown(row, other) if other is not None else '', budget, row['verdict']]
+            shown(row, other) if other is not None else '', budget, row['verdict'] + pinned]

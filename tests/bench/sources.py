@@ -225,6 +225,27 @@ def flushes(m):
     return {'a call': (counts[1] - counts[0]) / 40}
 
 
+@source('different requests of 2,048 bytes, answers of 2,048, in a fleet; strace counts what is written to a Redis, each time for one answer of it', peers=('redis',), pinned=False)
+def trips(m):
+    if not shutil.which('strace'):
+        raise Absent('strace is not installed (Debian: strace)')
+    if not os.path.exists(f'{m.build}/libidemshim-fleet.so'):
+        raise Absent('libidemshim-fleet.so is not built (Debian: libhiredis-dev, libc-ares-dev)')
+    if 'redis' not in m.peers.origin:
+        raise Absent(m.peers.absent['redis'])
+    counts = []
+    for calls in (20, 60):
+        m.counted += 1
+        trace = m.path(f'trips.{m.counted}')
+        env = m.environment(True, f'trips.{m.counted}', IDEMSHIM_FLEET=f'redis://127.0.0.1:{m.peers.redis_port}', BENCH_SHARE='100')
+        preload = env.pop('LD_PRELOAD')
+        m.end(m.start(['bench', 'live', m.upstream, 'size=2048', calls, m.counted * 1000000], env,
+                      before=['strace', '-f', '-qq', '-s', '1', '-E', f'LD_PRELOAD={preload}', '-o', trace, '-e', 'trace=sendto']))
+        with open(trace) as file:  # a command begins so, and no request of HTTP does
+            counts.append(sum('"*"' in line for line in file))
+    return {'a call': (counts[1] - counts[0]) / 40}
+
+
 @source('different requests of 2,048 bytes, answers of 2,048, SYNC=on, one second of: one caller; 64 threads; 16 processes of 4 threads; a multi of 64 handles', pinned=False)
 def callers(m):
     env = {'store': 'callers', 'IDEMSHIM_SYNC': 'on'}
@@ -348,5 +369,4 @@ def fleet(m):
     took = {name: m.run(*calls, store=f'fleet.{store}.{m.counted}', **env)['live']
             for name, store, env in (('alone', 'alone', {}), ('hit alone', 'alone', {}), ('sent', 'here', shared), ('near', 'here', shared),
                                      ('remote', 'there', shared), ('remote by its socket', 'third', by_path), ('away', 'away', {'IDEMSHIM_FLEET': f'unix://{m.directory}/none'}))}
-    return {**took, 'get': m.run('get', str(port), ours=False)['get'], 'get by its socket': m.run('get', path, ours=False)['get'],
-            'adds': took['sent'] - took['alone']}
+    return {**took, 'get': m.run('get', str(port), ours=False)['get'], 'get by its socket': m.run('get', path, ours=False)['get']}
