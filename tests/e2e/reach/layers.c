@@ -17,10 +17,10 @@ static struct run look_after(const char *change)
   return run_shell_plain(
       &w,
       world_text(&w,
-                 "mkdir -p \"$HOME/tree/obj\" && cd %s && cp -r config store tape shim cli \"$HOME/tree\" && "
-                 "cd %s/obj && cp -r config store tape shim cli \"$HOME/tree/obj\" && "
-                 "cd \"$HOME/tree\" && { %s; } && %s/scripts/layers --root . .",
-                 source, w.build, change, source));
+                 "cd %s && S=$PWD && mkdir -p ~/tree/obj && cp -r config fleet store tape shim cli ~/tree && "
+                 "cd %s/obj && cp -r config store tape shim cli $(ls -d fleet) ~/tree/obj && "
+                 "cd ~/tree && { %s; } && $S/scripts/layers --root . .",
+                 source, w.build, change));
 }
 
 Test(layers, the_product_depends_downwards)
@@ -35,7 +35,8 @@ struct change {
   char script[360], finding[160];
 };
 
-#define COMPILE "cc -D_GNU_SOURCE -I. -c -o obj/shim/base/stack.o shim/base/stack.c"
+#define COMPILE_AS(file) "cc -D_GNU_SOURCE -I. -c -o obj/" file ".o " file ".c"
+#define COMPILE          COMPILE_AS("shim/base/stack")
 
 ParameterizedTestParameters(layers, what_goes_up_is_refused)
 {
@@ -56,6 +57,21 @@ ParameterizedTestParameters(layers, what_goes_up_is_refused)
        "shim/base/stack.c: calls hook_dl_open_flags of shim/hooks/hook_dl.c, which is above it"},
       {"echo 'extern int shadow_last; int up(void) { return shadow_last; }' >>shim/base/stack.c && " COMPILE,
        "shim/base/stack.c: calls shadow_last of shim/handle/"},
+      {"sed -i '2i #include \"fleet/client.h\"' store/base/fd.c",
+       "store/base/fd.c:2: includes fleet/client.h, which is above it"},
+      {"sed -i '2i #include \"store/base/fd.h\"' fleet/client.c",
+       "fleet/client.c:2: includes store/base/fd.h, which is above it"},
+      {"echo 'int fd_open(void); int up(void) { return fd_open(); }' >fleet/reply.c && mkdir -p obj/fleet "
+       "&& " COMPILE_AS("fleet/reply"),
+       "fleet/reply.c: calls fd_open of store/base/fd.c, which is above it"},
+      {"mkdir -p obj/fleet && echo 'int link_open;' | cc -xc -c -o obj/fleet/link.o - && "
+       "echo 'int link_open(void); int up(void) { return link_open(); }' >store/base/fd.c && " COMPILE_AS(
+           "store/base/fd"),
+       "store/base/fd.c: calls link_open of fleet/link.c, which is above it"},
+      /* Includes that may be there one by one: an interface is included by what lies below it. */
+      {"echo '#include \"store/store.h\"' >>store/base/fd.h; echo '#include \"store/base/fd.h\"' "
+       ">>store/store.h",
+       "store: a circle through store, store/base: "},
       {"for i in 1 2 3 4; do echo \"#include \\\"shim/base/ring$((i % 4 + 1)).h\\\"\" >shim/base/ring$i.h; "
        "done",
        "shim/base: a circle of 4 modules, more than 3: ring1, ring2, ring3, ring4"},
