@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * left_callback LOOP WAY CALLBACK NEXT URL BODY
+ * left_callback LOOP WAY CALLBACK NEXT URL BODY [lives]
  *
  * A thread makes a POST whose callback never returns, and something is done after that; shows what the app
  * sees. What libcurl does with such a handle is its own: it refuses it, but for its cleanup.
@@ -13,10 +13,15 @@
  *   exit     pthread_exit(); the same
  * NEXT: perform, reset, cleanup, duphandle, add (to a multi), unmatched (a GET on another handle), nothing.
  * Then the handle is cleaned up, and the main thread makes the same call again.
+ *
+ * With `lives`, for jump and throw, the thread has not ended by then, as a worker of a pool: it waits for
+ * what comes of that call, and where NEXT is `nothing` it has not touched its handle, either. Then it ends,
+ * and the main thread makes the call once more.
  */
 #include "tests/clients/post.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <unistd.h>
@@ -29,6 +34,8 @@ static struct reply reply;
 static bool armed = true;
 static jmp_buf caller;
 static size_t body_at;
+static bool lives;
+static sem_t waits, retried;
 
 static _Unwind_Reason_Code stop(int version, _Unwind_Action actions, _Unwind_Exception_Class kind,
                                 struct _Unwind_Exception *exception, struct _Unwind_Context *context,
@@ -175,38 +182,66 @@ static void go_on(void)
   free(other.bytes);
 }
 
+static void stay(void)
+{
+  sem_post(&waits);
+  while (sem_wait(&retried) != 0)
+    ;
+}
+
 static void *call(void *unused)
 {
+  bool first = lives && strcmp(next, "nothing") == 0;
+
   landing = __builtin_frame_address(0);
   if (setjmp(caller) == 0) {
     run();
+    sem_post(&waits);
   } else {
     printf("left\n");
+    if (first)
+      stay();
     go_on();
+    if (lives && !first)
+      stay();
   }
   return unused;
+}
+
+static void call_again(void)
+{
+  struct reply last = {0};
+  CURL *retry = curl_easy_init();
+  prepare(retry, &last);
+  perform("the same call", retry, &last);
+  curl_easy_cleanup(retry);
+  free(last.bytes);
 }
 
 int main(int argc, char **argv)
 {
   pthread_t thread;
-  struct reply last = {0};
-  if (argc != 7)
+  lives = argc == 8 && strcmp(argv[7], "lives") == 0;
+  if (argc != 7 && !lives)
     return 2;
   loop = argv[1], way = argv[2], callback = argv[3], next = argv[4], url = argv[5], body = argv[6];
   setvbuf(stdout, NULL, _IONBF, 0);
   handle = curl_easy_init();
   prepare(handle, &reply);
   multi = strcmp(loop, "multi") == 0 ? curl_multi_init() : NULL;
+  sem_init(&waits, 0, 0);
+  sem_init(&retried, 0, 0);
   pthread_create(&thread, NULL, call, NULL);
+  if (lives) {
+    while (sem_wait(&waits) != 0)
+      ;
+    call_again();
+    sem_post(&retried);
+  }
   pthread_join(thread, NULL);
   if (strcmp(way, "cancel") == 0 || strcmp(way, "exit") == 0)
     go_on();
-  CURL *retry = curl_easy_init();
-  prepare(retry, &last);
-  perform("the same call", retry, &last);
-  curl_easy_cleanup(retry);
-  free(last.bytes);
+  call_again();
   free(reply.bytes);
   return 0;
 }

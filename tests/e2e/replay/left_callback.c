@@ -92,3 +92,42 @@ ParameterizedTest(struct way *way, left_callback, the_claim_is_in_doubt)
   cr_expect_eq(log_events(&w, "not_stored"), 1);
   run_release(&run);
 }
+
+struct stay {
+  char loop[8], way[8], next[12];
+};
+
+ParameterizedTestParameters(left_callback, the_retry_does_not_wait_for_the_thread_to_end)
+{
+  static struct stay stays[] = {
+      {"easy", "jump", "nothing"},   {"easy", "throw", "nothing"},  {"easy", "throw", "cleanup"},
+      {"easy", "jump", "reset"},     {"easy", "throw", "perform"},  {"multi", "jump", "nothing"},
+      {"multi", "throw", "nothing"}, {"multi", "throw", "cleanup"},
+  };
+  return cr_make_param_array(struct stay, stays, sizeof(stays) / sizeof(*stays));
+}
+
+/* Another thread makes the same call while the one that left its callback waits for what comes of it, as in a
+ * pool. A handle that was cleaned up, reset or used has let the claim go. One that nobody has touched has it
+ * still: who waits for it sees an owner that does not come out of a callback, and goes out beside it. */
+ParameterizedTest(struct stay *stay, left_callback, the_retry_does_not_wait_for_the_thread_to_end)
+{
+  const char *argv[] = {"left_callback",       stay->loop,         stay->way, "write", stay->next,
+                        world_url(&w, target), "{\"lives\":true}", "lives",   NULL};
+  bool untouched = strcmp(stay->next, "nothing") == 0;
+  struct run plain = run_argv(&w, false, argv);
+  expect_success(&plain);
+  cr_expect_eq(count_of(plain.out, "the same call rc=0 bytes="), 2, "%s", plain.out);
+  int before = mock_count(&w).requests;
+  struct run run = run_argv(&w, true, argv);
+  cr_expect(!run.timed_out && run.status == 0 && strcmp(run.out, plain.out) == 0,
+            "%s, %s, %s: status %d\n%sand not\n%s", stay->loop, stay->way, stay->next, run.status, run.out,
+            plain.out);
+  cr_expect_eq(mock_count(&w).requests - before, 2, "%d", mock_count(&w).requests - before);
+  cr_expect_eq(log_events(&w, "owner_stalled"), untouched ? 1 : 0);
+  cr_expect_eq(log_contains(&w, "in a callback of this program"), untouched);
+  cr_expect_eq(log_events(&w, "in_doubt"), untouched ? 0 : 1);
+  cr_expect_eq(log_events(&w, "stored"), 1);
+  run_release(&plain);
+  run_release(&run);
+}
