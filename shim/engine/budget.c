@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/engine/budget.h"
 
+#include "shim/request/request_event.h"
 #include "shim/runtime/process.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"

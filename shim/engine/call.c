@@ -8,6 +8,8 @@
 #include "shim/replay/direct.h"
 #include "shim/replay/own_answers.h"
 #include "shim/replay/stream_follow.h"
+#include "shim/request/request_event.h"
+#include "shim/request/request_time.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/tape/playback.h"

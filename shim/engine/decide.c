@@ -9,6 +9,7 @@
 #include "shim/replay/faults.h"
 #include "shim/replay/stream_follow.h"
 #include "shim/replay/zero_usage.h"
+#include "shim/request/request_event.h"
 #include "shim/rescue/fork.h"
 #include "shim/runtime/process.h"
 #include "shim/runtime/report.h"

@@ -12,6 +12,8 @@
 #include "shim/live/keepalive.h"
 #include "shim/live/tee.h"
 #include "shim/live/upstream_key.h"
+#include "shim/request/request_event.h"
+#include "shim/request/request_time.h"
 #include "shim/rescue/at_exit.h"
 #include "shim/rescue/process_copy.h"
 #include "shim/runtime/report.h"

@@ -5,6 +5,7 @@
 #include "shim/handle/multi.h"
 #include "shim/handle/overrides.h"
 #include "shim/live/keepalive.h"
+#include "shim/request/request_event.h"
 #include "shim/runtime/report.h"
 
 #include <stdio.h>

@@ -14,6 +14,7 @@
 #include "shim/replay/debug.h"
 #include "shim/replay/direct_internal.h"
 #include "shim/replay/stream_follow.h"
+#include "shim/request/request_time.h"
 #include "shim/tape/playback.h"
 
 #include <string.h>

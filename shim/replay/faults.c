@@ -4,6 +4,7 @@
 #include "config/fault.h"
 #include "shim/info/info.h"
 #include "shim/replay/own_answers.h"
+#include "shim/request/request_event.h"
 #include "shim/runtime/process.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"

@@ -3,6 +3,7 @@
 
 #include "shim/handle/callbacks.h"
 #include "shim/info/info.h"
+#include "shim/request/request_event.h"
 #include "shim/runtime/report.h"
 
 #include <stdlib.h>

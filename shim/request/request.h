@@ -72,28 +72,4 @@ void request_move(struct request *to, const struct request *from);
 void request_leave(struct request *request, bool delivered);
 void request_unpin(struct request *request);
 
-/* When a thing that came `at_us` after the start of the live call is due in a replay (CLOCK_MONOTONIC, µs); 0
- * is now. */
-int64_t request_due_us(const struct request *request, int64_t at_us);
-
-/* When chunk `i` of `request->op.answer` came, after the start of the live call. */
-int64_t request_chunk_us(const struct request *request, size_t i);
-
-/* Overrides TIMEOUT_MS for the transfer that begins: what the call has spent reading ahead and waiting for
- * another one counts against the app's. */
-void request_limit_time(const struct request *request);
-
-/* Tells the log what became of the call. `status` 0 and `ms` negative are left out. */
-void request_event(const struct request *request, const char *name, const char *reason, int status,
-                   int64_t ms);
-
-/* hit or join: the answer has been delivered, `via` direct or transport. */
-void request_delivered(const struct request *request, const char *via);
-
-/* Tells that a sampled call goes out again, where it does. */
-void request_tell_sample(const struct request *request);
-
-/* Counts and tells that the call goes live. */
-void request_bypass(const struct request *request, const char *reason);
-
 #endif

@@ -2,6 +2,7 @@
 #include "shim/rescue/guard.h"
 
 #include "config/kernel.h"
+#include "shim/request/request_event.h"
 #include "shim/rescue/process_copy.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
 #include "shim/live/prerequest.h"
 #include "shim/live/stream_publish.h"
 #include "shim/replay/progress.h"
+#include "shim/request/request_event.h"
 #include "shim/rescue/copy_driver.h"
 #include "shim/rescue/deadline.h"
 #include "shim/rescue/eligible.h"

@@ -5,6 +5,7 @@
 #include "shim/base/http_header.h"
 #include "shim/handle/callbacks.h"
 #include "shim/info/info.h"
+#include "shim/request/request_event.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"

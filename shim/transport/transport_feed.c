@@ -5,6 +5,7 @@
  * libcurl has read something and there is room again, or by the feeder.
  */
 #include "shim/replay/stream_follow.h"
+#include "shim/request/request_time.h"
 #include "shim/transport/transport.h"
 
 #include <sys/socket.h>
