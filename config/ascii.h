@@ -38,6 +38,24 @@ static inline bool idem_is_control(char c)
   return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+/* RFC 9110 section 5.6.3: the optional white space of a header. */
+static inline bool idem_is_blank(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+/* What may stand behind the value of a header, and is no part of it. */
+static inline bool idem_is_end(char c)
+{
+  return idem_is_blank(c) || c == '\r' || c == '\n' || c == '\0';
+}
+
+/* The four that RFC 8259 section 2 has; isspace() would take a form feed, too. */
+static inline bool idem_is_json_blank(char c)
+{
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 /* RFC 9110 section 5.6.2: what header names are made of. */
 static inline bool idem_is_token(char c)
 {
@@ -53,6 +71,23 @@ static inline bool idem_same_fold(const char *a, size_t a_len, const char *b, si
     if (idem_lower(a[i]) != idem_lower(b[i]))
       return false;
   return true;
+}
+
+/* The name of a header, or a word in it, is this one in any case. */
+static inline bool idem_is_named(const char *text, size_t len, const char *name)
+{
+  return idem_same_fold(text, len, name, strlen(name));
+}
+
+/* Takes the blanks round a header's value off, and behind it line ends and NUL. Returns where it begins, and
+ * `*len` is what is left. */
+static inline const char *idem_trim(const char *text, size_t *len)
+{
+  for (; *len && idem_is_blank(*text); text++)
+    --*len;
+  while (*len && idem_is_end(text[*len - 1]))
+    --*len;
+  return text;
 }
 
 #endif

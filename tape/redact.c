@@ -6,6 +6,7 @@
  */
 #include "tape/redact.h"
 
+#include "config/ascii.h"
 #include "config/names.h"
 #include "store/json/json_pointer.h"
 #include "store/judge/event_stream.h"
@@ -45,7 +46,7 @@ static void redact_line(struct buffer *out, const struct idem_request *request, 
     buffer_span(out, line);
   } else {
     const char *value = (const char *)memchr(line.data, ':', line.len) + 1, *end = line.data + line.len;
-    while (value < end && (*value == ' ' || *value == '\t'))
+    while (value < end && idem_is_blank(*value))
       value++;
     bool scheme = name.len >= len && strncasecmp(name.data + name.len - len, word, len) == 0;
     const char *blank = scheme ? memchr(value, ' ', (size_t)(end - value)) : NULL;
@@ -77,12 +78,6 @@ void tape_redact_body(struct buffer *out, const struct idem_rule *rule, struct i
 
 /* Response headers. */
 
-/* Names of headers are compared in any case. */
-static bool is_named(struct idem_span header, const char *name)
-{
-  return header.len == strlen(name) && strncasecmp(header.data, name, header.len) == 0;
-}
-
 /* "[redacted]", cut or filled up to the length that the value has. */
 static void cover(char *value, size_t len)
 {
@@ -111,7 +106,7 @@ void tape_redact_response(char *headers, size_t len)
       continue;
     struct idem_span name = {line.data, (size_t)(colon - line.data)};
     char *place = headers + (line.data - headers);
-    if (is_named(name, "Set-Cookie"))
+    if (idem_is_named(name.data, name.len, "Set-Cookie"))
       cover_cookie(place, line.len);
     else if (IDEM_NAME_IS_SECRET(idem_name_of_header(name.data, name.len)))
       cover(place + name.len + 1, line.len - name.len - 1);
@@ -181,10 +176,12 @@ void tape_secrets_collect(const struct idem_request *request, struct tape_secret
     struct header header = key_header(request, request->headers[i], false);
     if (header.role != HEADER_CREDENTIAL)
       continue;
-    if (is_named(header.name, "Cookie"))
+    if (idem_is_named(header.name.data, header.name.len, "Cookie"))
       add_cookies(out, header.value);
     else
-      add(out, is_named(header.name, "Authorization") ? behind(header.value, ' ') : header.value,
+      add(out,
+          idem_is_named(header.name.data, header.name.len, "Authorization") ? behind(header.value, ' ')
+                                                                            : header.value,
           SECRET_LEAST);
   }
   while (key_query_next(&query, &piece, &credential))

@@ -11,6 +11,7 @@
 #include "store/records/record.h"
 #include "store/state/state.h"
 
+#include "config/ascii.h"
 #include "config/names.h"
 #include <ctype.h>
 #include <errno.h>
@@ -124,11 +125,6 @@ static void describe(struct described *d, const struct cli_request *asked)
   }
 }
 
-static bool is_named(struct idem_span name, const char *word)
-{
-  return name.len == strlen(word) && strncasecmp(name.data, word, name.len) == 0;
-}
-
 /* Adds "KIND NAME" to a list. */
 static void tell(json_t *list, const char *kind, struct idem_span name)
 {
@@ -177,9 +173,10 @@ static void tell_headers(const struct idem_request *request, bool named, json_t 
     struct header header = key_header(request, request->headers[i], named);
     bool key = header.role == HEADER_KEY && named && request->rule->keying.kind != IDEM_KEY_JSON;
     /* These two count elsewhere, in the origin and in the shape. */
-    if (is_named(header.name, "Host") || is_named(header.name, "Accept-Encoding"))
+    if (idem_is_named(header.name.data, header.name.len, "Host") ||
+        idem_is_named(header.name.data, header.name.len, "Accept-Encoding"))
       continue;
-    if (header.role == HEADER_CREDENTIAL && is_named(header.name, "Cookie"))
+    if (header.role == HEADER_CREDENTIAL && idem_is_named(header.name.data, header.name.len, "Cookie"))
       tell_cookies(header.value, who, left_out);
     else if (header.name.len && !key)
       tell(header.role == HEADER_CREDENTIAL ? who

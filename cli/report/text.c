@@ -6,6 +6,7 @@
  */
 #include "cli/output/utf8.h"
 #include "cli/report/report.h"
+#include "config/ascii.h"
 #include "config/words.h"
 
 #include <string.h>
@@ -107,17 +108,11 @@ static size_t string_len(const char *text, size_t left)
   return len < left ? len + 1 : left;
 }
 
-/* JSON's white space. */
-static bool is_blank(char c)
-{
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 /* True for {} and [], which stay on their line. */
 static bool is_empty(struct idem_span rest)
 {
   size_t i = 1;
-  while (i < rest.len && is_blank(rest.data[i]))
+  while (i < rest.len && idem_is_json_blank(rest.data[i]))
     i++;
   return i < rest.len && (rest.data[i] == '}' || rest.data[i] == ']');
 }
@@ -156,7 +151,7 @@ static void put_json(FILE *out, struct idem_span text)
       report_text(out, (struct idem_span){rest.data, len});
     else if (memchr("{}[],:", *rest.data, 6))
       put_sign(&layout, rest, &empty);
-    else if (!is_blank(*rest.data)) {
+    else if (!idem_is_json_blank(*rest.data)) {
       while (len < rest.len && !memchr("{}[],:\" \n\r\t", rest.data[len], 11))
         len++;
       report_text(out, (struct idem_span){rest.data, len});
@@ -175,7 +170,7 @@ static bool looks_binary(struct idem_span body)
 {
   size_t odd = 0, looked = body.len < 512 ? body.len : 512;
   for (size_t i = 0; i < looked; i++)
-    odd += (unsigned char)body.data[i] < 0x20 && !is_blank(body.data[i]);
+    odd += (unsigned char)body.data[i] < 0x20 && !idem_is_json_blank(body.data[i]);
   return memchr(body.data, 0, looked) || odd * 10 > looked;
 }
 

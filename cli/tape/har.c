@@ -12,6 +12,7 @@
 #include "cli/tape/export.h"
 #include "cli/view/curl_names.h"
 #include "cli/view/exchange.h"
+#include "config/ascii.h"
 #include "store/judge/event_stream.h"
 #include "store/key/key.h"
 
@@ -19,7 +20,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* CURLINFO numbers. */
 enum {
@@ -79,12 +79,6 @@ static void put_headers(FILE *out, struct idem_span headers)
   fputs("],", out);
 }
 
-/* Names of headers are compared in any case. */
-static bool is_called(struct idem_span name, const char *wanted)
-{
-  return name.len == strlen(wanted) && strncasecmp(name.data, wanted, name.len) == 0;
-}
-
 /* "a=b; c=d" of a Cookie header are two; of Set-Cookie, only the first is the cookie. */
 static void put_cookies(FILE *out, struct idem_span headers, const char *header, bool all)
 {
@@ -92,7 +86,7 @@ static void put_cookies(FILE *out, struct idem_span headers, const char *header,
   bool first = true;
   fputs("\"cookies\":[", out);
   while (event_stream_line(&headers, &line)) {
-    if (!split(line, ':', &name, &value) || !is_called(name, header))
+    if (!split(line, ':', &name, &value) || !idem_is_named(name.data, name.len, header))
       continue;
     for (struct idem_span rest = value; rest.len;) {
       const char *end = memchr(rest.data, ';', rest.len);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/base/http_header.h"
 
+#include "config/ascii.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -28,13 +30,8 @@ int header_status(const char *line, size_t len)
 
 static struct idem_span trim(const char *data, size_t len)
 {
-  while (len && strchr(" \t\r\n", data[len - 1]))
-    len--;
-  while (len && (*data == ' ' || *data == '\t')) {
-    data++;
-    len--;
-  }
-  return (struct idem_span){data, len};
+  const char *start = idem_trim(data, &len);
+  return (struct idem_span){start, len};
 }
 
 struct idem_span header_find(struct idem_span block, const char *name)

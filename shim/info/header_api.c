@@ -7,6 +7,7 @@
  * and in the middle of a delivery it is read on from where it was. libcurl numbers the requests: a redirect
  * or a challenge ends one, an interim answer does not.
  */
+#include "config/ascii.h"
 #include "shim/base/http_header.h"
 #include "shim/info/info.h"
 
@@ -100,12 +101,6 @@ static void begin_block(struct header_index *index, char *line, size_t len)
   add_entry(index, ":status", value, CURLH_PSEUDO);
 }
 
-/* Blanks and tabs are the optional white space of HTTP. */
-static bool is_blank(char c)
-{
-  return c == ' ' || c == '\t';
-}
-
 /* "Name: value \r\n", from which trailing blanks go. Until 8.6 the line's end was one of them, and the first
  * character of a value was never taken for a blank. */
 static void add_field(struct header_index *index, char *line, size_t len)
@@ -114,11 +109,11 @@ static void add_field(struct header_index *index, char *line, size_t len)
   if (!value)
     return;
   *value++ = '\0';
-  while (is_blank(*value))
+  while (idem_is_blank(*value))
     value++;
   if (end > value && end[-1] == '\r')
     end--;
-  while (end > value && is_blank(end[-1]))
+  while (end > value && idem_is_blank(end[-1]))
     end--;
   if (index->version < 0x080600 && end == value && *value == '\r')
     end++;
@@ -133,7 +128,7 @@ static void add_to_last(struct header_index *index, const char *line, size_t len
   end += strlen(end);
   while (len && strchr(" \t\r\n", line[len - 1]))
     len--;
-  while (len > 1 && is_blank(line[0]) && is_blank(line[1])) {
+  while (len > 1 && idem_is_blank(line[0]) && idem_is_blank(line[1])) {
     line++;
     len--;
   }
@@ -149,7 +144,7 @@ static void read_line(struct header_index *index, char *line, size_t len)
   else if (*line == '\r' || *line == '\n') {
     index->in_block = false;
     index->request += index->origin == CURLH_HEADER;
-  } else if (is_blank(*line) && index->count)
+  } else if (idem_is_blank(*line) && index->count)
     add_to_last(index, line, len);
   else
     add_field(index, line, len);

@@ -37,11 +37,6 @@ static bool add_made_header(struct request *request, struct text *text, struct i
   return fits(text) && add_header(request, (struct idem_span){text->at + start, text->len - start});
 }
 
-static bool is_blank(char c)
-{
-  return c == ' ' || c == '\t';
-}
-
 /* Nothing but blanks and line ends, and most have a letter at once. */
 static bool is_empty(const char *text)
 {
@@ -52,7 +47,7 @@ static bool is_empty(const char *text)
 static size_t trimmed_len(const char *text)
 {
   size_t len = strlen(text);
-  while (len && is_blank(text[len - 1]))
+  while (len && idem_is_blank(text[len - 1]))
     len--;
   return len;
 }
@@ -72,7 +67,7 @@ static bool has_plain_name(const char *line, size_t len)
 static size_t header_len(const char *line, size_t len, size_t *next)
 {
   const char *end = memchr(line, '\n', len);
-  while (end && end + 1 < line + len && is_blank(end[1]))
+  while (end && end + 1 < line + len && idem_is_blank(end[1]))
     end = memchr(end + 1, '\n', (size_t)(line + len - end - 1));
   if (!end) {
     *next = len;

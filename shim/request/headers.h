@@ -13,6 +13,7 @@
 #ifndef IDEMSHIM_SHIM_REQUEST_HEADERS_H
 #define IDEMSHIM_SHIM_REQUEST_HEADERS_H
 
+#include "config/ascii.h"
 #include "shim/request/request.h"
 
 #include <string.h>
@@ -21,7 +22,7 @@
 static inline struct idem_span value_of(const char *colon)
 {
   const char *start = colon + 1;
-  while (*start == ' ' || *start == '\t')
+  while (idem_is_blank(*start))
     start++;
   struct idem_span value = {start, strcspn(start, "\r\n")};
   while (value.len && strchr(" \t", value.data[value.len - 1]))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/json/json_cursor.h"
 
+#include "config/ascii.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,15 +23,9 @@ void json_cursor_init(struct json_cursor *cursor, struct idem_span text)
   cursor->begun = cursor->first = cursor->escaped = false;
 }
 
-/* The four that RFC 8259, 2 has; isspace() would take a form feed, too, and ask the app's locale. */
-static bool is_blank(char c)
-{
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 static void skip_blanks(struct json_cursor *cursor)
 {
-  while (cursor->at < cursor->end && is_blank(*cursor->at))
+  while (cursor->at < cursor->end && idem_is_json_blank(*cursor->at))
     cursor->at++;
 }
 
@@ -37,7 +33,7 @@ struct idem_span json_trimmed(struct idem_span text)
 {
   if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
     text = (struct idem_span){text.data + 3, text.len - 3};
-  while (text.len && is_blank(*text.data))
+  while (text.len && idem_is_json_blank(*text.data))
     text = (struct idem_span){text.data + 1, text.len - 1};
   return text;
 }
@@ -190,7 +186,7 @@ static enum cursor_event enter(struct json_cursor *cursor, bool object)
 /* Behind a number or a word. */
 static bool ends_word(char c)
 {
-  return is_blank(c) || c == ',' || c == ']' || c == '}' || c == '\0';
+  return idem_is_json_blank(c) || c == ',' || c == ']' || c == '}' || c == '\0';
 }
 
 /* `begin` is where the member began, or the value itself. */

@@ -3,6 +3,7 @@
  * run. */
 #include "store/judge/decode.h"
 
+#include "config/ascii.h"
 #include "config/old_glibc.h"
 #include "store/base/process.h"
 
@@ -10,7 +11,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* What a step has read and written. */
 struct step {
@@ -237,17 +237,12 @@ void decode_open_no_more(void)
   atomic_store(&forbidden, true);
 }
 
-static bool is_named(struct idem_span coding, const char *name)
-{
-  return coding.len == strlen(name) && strncasecmp(coding.data, name, coding.len) == 0;
-}
-
 static bool is_known(struct idem_span coding)
 {
-  bool known = is_named(coding, "deflate");
+  bool known = idem_is_named(coding.data, coding.len, "deflate");
   for (size_t i = 0; i < 3; i++)
     for (size_t j = 0; j < 2 && kinds[i].names[j]; j++)
-      known |= is_named(coding, kinds[i].names[j]);
+      known |= idem_is_named(coding.data, coding.len, kinds[i].names[j]);
   return known;
 }
 
@@ -267,7 +262,7 @@ enum coding decode_coding(struct idem_span *list)
       one.len--;
     bool is_none = false;
     for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
-      is_none |= is_named(one, none[i]);
+      is_none |= idem_is_named(one.data, one.len, none[i]);
     if (is_none)
       continue;
     if (coding != CODING_NONE)
@@ -284,12 +279,11 @@ bool decode_begin(struct decoder *decoder, struct idem_span coding)
   decode_open();
   if (!atomic_load(&opened))
     return false;
-  if (coding.len == 7 && strncasecmp(coding.data, "deflate", 7) == 0)
+  if (idem_is_named(coding.data, coding.len, "deflate"))
     coding = (struct idem_span){"gzip", 4}; /* zlib tells the two apart */
   for (size_t i = 0; i < 3; i++)
     for (size_t j = 0; j < 2 && kinds[i].names[j]; j++) {
-      const char *name = kinds[i].names[j];
-      if (strlen(name) != coding.len || strncasecmp(name, coding.data, coding.len) != 0)
+      if (!idem_is_named(coding.data, coding.len, kinds[i].names[j]))
         continue;
       if (!usable[i] || !kinds[i].begin(decoder))
         return false;

@@ -5,6 +5,7 @@
  */
 #include "store/judge/judge.h"
 
+#include "config/ascii.h"
 #include "store/judge/decode.h"
 #include "store/judge/document.h"
 #include "store/judge/event_stream.h"
@@ -57,9 +58,9 @@ static struct idem_span header_of(struct idem_span headers, const char *name)
     if (!starts(line, name))
       continue;
     value = (struct idem_span){line.data + strlen(name), line.len - strlen(name)};
-    while (value.len && (*value.data == ' ' || *value.data == '\t'))
+    while (value.len && idem_is_blank(*value.data))
       value = (struct idem_span){value.data + 1, value.len - 1};
-    while (value.len && (value.data[value.len - 1] == ' ' || value.data[value.len - 1] == '\t'))
+    while (value.len && idem_is_blank(value.data[value.len - 1]))
       value.len--;
   }
   return value;

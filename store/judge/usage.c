@@ -10,6 +10,8 @@
  */
 #include "store/store.h"
 
+#include "config/ascii.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -29,7 +31,7 @@ static bool is_one_of(const char *name, size_t len, const char *const *names, si
 
 static size_t skip_blanks(const char *body, size_t len, size_t at)
 {
-  while (at < len && (body[at] == ' ' || body[at] == '\t'))
+  while (at < len && idem_is_blank(body[at]))
     at++;
   return at;
 }

@@ -2,6 +2,7 @@
 /* key.h's view of header lines and of the query. It is on the path of every hit. */
 #include "store/key/key.h"
 
+#include "config/ascii.h"
 #include "config/names.h"
 
 #include <ctype.h>
@@ -23,17 +24,9 @@ static const char *const beside_key[] = {"accept",      "content-type", "openai-
 static const char *const signing[] = {"AWS4-HMAC-SHA256 ", "AWS4-ECDSA-P256-SHA256 ", "TC3-HMAC-SHA256 ",
                                       "HMAC-SHA256 "};
 
-static bool is_space(char c)
-{
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
-}
-
 static struct idem_span trim(struct idem_span text)
 {
-  while (text.len && (text.data[0] == ' ' || text.data[0] == '\t'))
-    text = (struct idem_span){text.data + 1, text.len - 1};
-  while (text.len && is_space(text.data[text.len - 1]))
-    text.len--;
+  text.data = idem_trim(text.data, &text.len);
   return text;
 }
 
@@ -140,7 +133,7 @@ static struct idem_span steady_credential(struct idem_span value)
     id += sizeof(field) - 1;
     const char *end = value.data + value.len, *at = id;
     /* Azure has & between the fields. */
-    while (at < end && *at != '/' && *at != ',' && *at != '&' && !is_space(*at))
+    while (at < end && *at != '/' && *at != ',' && *at != '&' && !idem_is_end(*at))
       at++;
     return (struct idem_span){id, (size_t)(at - id)};
   }
