@@ -28,8 +28,8 @@
 struct ahead {
   int64_t started_us, first_us; /* when the first piece had come, or 0 */
   long limit_ms;                /* the app's own for the call, or 0 */
-  /* What a reader is offered, and what may be written to: programs exist that know how large libcurl's buffer
-   * is, and do not look at the room. */
+  /* How much a reader is offered, and how much may be written to: programs exist that know how large
+   * libcurl's buffer is, and do not look at the room. */
   size_t room, buffer;
   bool late;
 };

@@ -12,7 +12,7 @@
 #pragma weak __cxa_at_quick_exit
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-*) */
-/* What pthread_atfork() and at_quick_exit() call. */
+/* The functions of libc that pthread_atfork() and at_quick_exit() call. */
 int __register_atfork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void), void *object);
 int __cxa_at_quick_exit(void (*handler)(void *), void *object);
 extern void *__dso_handle;

@@ -19,7 +19,7 @@
 
 #include "config/old_glibc.h"
 
-/* What is weak must be declared, says clang. */
+/* clang wants a name to be declared before it is made weak. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>

@@ -27,7 +27,7 @@ static inline struct idem_span span_of_buffer(const struct buffer *buffer)
   return (struct idem_span){buffer->data, buffer->len};
 }
 
-/* What two pointers into one text have between them. */
+/* The bytes between two pointers into one text. */
 static inline struct idem_span span_between(const char *from, const char *to)
 {
   return (struct idem_span){from, (size_t)(to - from)};

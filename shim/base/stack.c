@@ -24,7 +24,8 @@
 static __thread uintptr_t low, high;
 static __thread bool grows;
 
-/* What a kernel or an emulator has put there at the start is at the upper end of the main thread's stack. */
+/* The bytes of AT_RANDOM are where a kernel or an emulator has put them at the start: at the upper end of the
+ * main thread's stack. */
 static void find_bounds(void)
 {
   int saved = errno;

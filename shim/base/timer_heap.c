@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/base/timer_heap.h"
 
-/* What points to a timer is the heap, its parent or the sibling before it. The timer knows that place, so
- * that it is taken out without a search. */
+/* A timer is pointed to by the heap, by its parent or by the sibling before it. It knows that place, so that
+ * it is taken out without a search. */
 static void put(struct timer **place, struct timer *timer)
 {
   *place = timer;

@@ -236,7 +236,7 @@ enum call_step call_begin(struct call *call, struct decision decision)
   return CALL_RUN;
 }
 
-/* What a transport that has nothing to read goes on with. */
+/* Goes on as was decided, with a transport that has nothing to read yet. */
 static enum call_step go_on(struct call *call, struct decision decision)
 {
   struct request *request = &call->request;
@@ -275,7 +275,7 @@ enum call_step call_look(struct call *call, bool done)
   bool direct = !call->multi && settings()->delivery != IDEM_DELIVERY_TRANSPORT;
   bool disturbed = request->shadow->disturbed;
   struct decision decision = {.route = ROUTE_FOLLOW};
-  /* What it says of its usage may be cut by its pieces: it is waited for to the end. */
+  /* With usage=zero the stream is waited for to its end, for its pieces may cut what it says of its usage. */
   if (!disturbed && request->rule->usage != IDEM_USAGE_ZERO && stream_follow_has_begun(request))
     decision = decide_stream(request, direct);
   if (decision.route != ROUTE_FOLLOW) {

@@ -44,8 +44,8 @@ struct decision decide_live(struct request *request, const char *reason)
   return decide_untouched(request, reason);
 }
 
-/* What cannot be told by the callbacks alone, libcurl tells. For a tape that holds for options that else make
- * a call live, too: a replay never goes out. */
+/* True if an answer cannot be told by the app's callbacks alone, so that libcurl has to tell it. With a tape
+ * this holds for options that otherwise make a call live, too: a replay never goes out. */
 static bool needs_libcurl(const struct request *request)
 {
   const struct shadow *shadow = request->shadow;
@@ -159,7 +159,7 @@ static void tell_drift(struct request *request)
   }
 }
 
-/* What sending it again means at this provider. */
+/* What it means to send the request again, by what the provider does with idempotency keys. */
 static const char resent[][120] = {
     [IDEM_UPSTREAM_KEY_UNKNOWN] = "sent before, with no known outcome; sent again",
     [IDEM_UPSTREAM_KEY_HONOURED] =
@@ -304,7 +304,7 @@ static struct decision route_of(struct request *request, bool direct)
   }
 }
 
-/* What cannot be named may not be answered by us either: it is counted, and goes out. */
+/* A call that cannot be named may not be answered by us either: it is counted, and goes out. */
 static struct decision ask(struct request *request, bool direct)
 {
   struct decision decision = route_of(request, direct);
@@ -356,7 +356,7 @@ static bool says(struct idem_span value, const char *directive)
   return false;
 }
 
-/* What the caller, or the look of the path, wants to be as if we were not there. */
+/* Returns why the call is to be as if we were not there, because of its caller or of its path; or NULL. */
 static const char *left_alone(struct request *request)
 {
   char hint[256];

@@ -92,7 +92,7 @@ static void free_judge(struct live *live)
   live->judge = NULL;
 }
 
-/* What will be paid for again is not passed over in silence. */
+/* Says, once for a rule, that an answer was not stored and that each repeat is paid for again. */
 static void say_not_stored(const struct request *request, const char *reason)
 {
   const struct idem_request *bytes = &request->bytes;

@@ -24,7 +24,7 @@
  * large; it has sockets of its own making, and may know no others; or it waits for libcurl's notifications.
  * Then the loop waits for the disk. */
 bool multi_wake_open(struct multi *multi, const struct shadow *shadow);
-/* Of a thread of the store's. */
+/* Called by a thread of the store's, when an answer has been stored. */
 void multi_wake(void *multi);
 /* It has gone off, or `wake_again` says so. Who finds it due sets it, so that nothing is waited for in vain
  * or woken without end. */
@@ -35,7 +35,7 @@ void multi_wake_set(const struct multi *multi, int64_t deadline_us);
  * to wait for the disk. */
 bool multi_wake_tell(struct multi *multi, CURL *handle);
 
-/* What the app waits with. */
+/* For the functions that an app waits with. */
 static inline bool multi_wake_waits(const struct multi *multi)
 {
   return multi && multi->storing;

@@ -42,8 +42,8 @@ struct ahead callback_ahead(const struct shadow *shadow, bool chunked);
 /* Puts a message into the app's ERRORBUFFER, if it has one. */
 void callback_error(struct shadow *shadow, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* What libcurl says when a callback, of the header or of the body, has not taken what it was given. Returns
- * CURLE_WRITE_ERROR. */
+/* Says what libcurl says when a callback, of the header or of the body, has not taken all that it was given.
+ * Returns CURLE_WRITE_ERROR. */
 CURLcode callback_refused(struct shadow *shadow, bool header, size_t len, size_t taken);
 
 #endif

@@ -50,7 +50,7 @@ struct multi {
   bool in_reader;             /* a body is being read: a callback, in which libcurl refuses to be called */
   struct call *first_storing; /* those that have ended and whose answers are being stored, */
   unsigned storing;           /* how many; the app's count of running handles has them */
-  /* What wakes the app's loop then (engine/multi_wake.h). */
+  /* The descriptor that wakes the app's loop when one of them is stored (engine/multi_wake.h). */
   int wake; /* -1: it is not open */
   pid_t wake_of;
   bool wake_again;

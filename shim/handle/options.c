@@ -67,8 +67,8 @@ const struct option_row option_rows[OPTION_ROWS] = {
 };
 /* clang-format on */
 
-/* Of what is kept, these name nothing and lead nowhere: who is called and with what, limits of time and
- * speed, and how a connection is made. A row that is not here decides. */
+/* Of the options that are kept, those listed here neither name a call nor lead it anywhere: callbacks and
+ * their arguments, limits of time and speed, and how a connection is made. Every other row decides. */
 bool option_decides(CURLoption option)
 {
   /* clang-format off */

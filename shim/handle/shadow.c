@@ -147,7 +147,7 @@ static bool set_blob(struct shadow *shadow, unsigned number, const struct curl_b
   return set_rare(shadow, number, (uintptr_t)digest, true);
 }
 
-/* Of this option we know only that libcurl has it. */
+/* Notes an option of which we know only that libcurl has it. */
 static void set_unknown(struct shadow *shadow, unsigned number)
 {
   set_need(shadow, NEWER, true);
@@ -191,14 +191,15 @@ void shadow_reset(struct shadow *shadow)
   /* In the middle of a call: the texts that it was named by have just been freed. */
   shadow->disturbed = shadow->state != PERFORM_IDLE;
   shadow->upload = shadow->no_body = shadow->is_copied_post = shadow->copied_post_lost = false;
-  /* Of what a replay has left for getinfo, only the method is told from then on: libcurl's reset keeps no
+  /* Of all that a replay has left, getinfo tells only the method after a reset: libcurl's reset keeps no
    * more. */
   shadow->replayed = shadow->replayed ? REPLAYED_RESET : REPLAYED_NOT;
   shadow->matched = shadow->paused = false;
   shadow->overridden = shadow->held = shadow->altered = 0;
 }
 
-/* What libcurl's copy does not have is not copied: a transfer, a place in a multi, what was delivered. */
+/* Copies what libcurl's copy of a handle has, which is no transfer, no place in a multi, and nothing that was
+ * delivered. */
 bool shadow_copy(struct shadow *to, const struct shadow *from)
 {
   bool complete = true;
@@ -552,8 +553,8 @@ const char *shadow_method(const struct shadow *shadow)
   return custom ? custom : shadow_own_method(shadow);
 }
 
-/* Of a URL in a text libcurl takes "." and ".." out of the path, so that /v1/../v2 goes out as /v2. A handle
- * of its URL API it takes as it is. False without memory. */
+/* libcurl takes "." and ".." out of the path of a URL that is a text, so that /v1/../v2 goes out as /v2. It
+ * takes a handle of its URL API as it is. False without memory. */
 static bool note_path(struct shadow *shadow)
 {
   const struct url_parts *parts = &shadow->parts;
@@ -564,7 +565,7 @@ static bool note_path(struct shadow *shadow)
     return true;
   char *path = url_sent_path(shadow->lib, shadow->url.data);
   const size_t len = path ? strlen(path) : 0;
-  /* Of a URL that it refuses nothing goes out. */
+  /* There is no path if libcurl refuses the URL; then nothing goes out. */
   bool known = !path || (len == parts->path_len && memcmp(path, written, len) == 0) ||
                buffer_append(&shadow->path, path, len);
   shadow->lib->free(path);

@@ -48,7 +48,7 @@ enum perform_state {
   PERFORM_LOST        /* the same or a live one has been given up by us, and has not come back */
 };
 
-/* What the last transfer was: where getinfo finds its facts. */
+/* How the last answer came, and so where getinfo finds its facts. */
 enum replayed {
   REPLAYED_NOT,
   REPLAYED_DIRECT,
@@ -194,7 +194,7 @@ static inline struct idem_span shadow_path(const struct shadow *shadow)
                          : (struct idem_span){"/", 1};
 }
 
-/* What libcurl itself says of the transfer; 0 if it does not. */
+/* Returns what libcurl itself says of the transfer; 0 if it says nothing. */
 static inline long shadow_info_long(const struct shadow *shadow, CURLINFO info)
 {
   long value = 0;
@@ -215,8 +215,8 @@ static inline bool shadow_decodes(const struct shadow *shadow)
   return shadow->slot[SLOT_ACCEPT_ENCODING] && shadow->slot[SLOT_HTTP_CONTENT_DECODING];
 }
 
-/* What the app has set for an option, or else libcurl's default: as setopt takes it. 0 for an option that
- * is only forwarded, and for the method, the body and the size options that share another's slot. */
+/* Returns what the app has set for an option, or else libcurl's default: as setopt takes it. 0 for an option
+ * that is only forwarded, and for the method, the body and the size options that share another's slot. */
 uintptr_t shadow_value(const struct shadow *shadow, CURLoption option);
 
 /* True if the app has set a RARE option since the last reset, to whatever value. */

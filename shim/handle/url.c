@@ -104,8 +104,8 @@ bool url_split(const char *url, long port_option, size_t user_len, struct url_pa
     len = strcspn(authority, "/?#");
   }
   const char *path = authority + len;
-  /* Of two such signs in a text old versions take the first, and look for the host "b@host";
-   * newer ones refuse it. */
+  /* Where a text has two of these signs, old versions take the first, and look for the host "b@host"; newer
+   * ones refuse it. */
   if (!len || memchr(authority, '@', len) || !split_authority(url, authority, len, port_option, parts))
     return false;
   parts->path = (uint32_t)(path - url);
@@ -155,7 +155,8 @@ bool url_says_all(const struct libcurl *lib, CURLU *handle, const char *url, con
   char *rest = odd ? without_user(url, parts) : NULL, *user = NULL, *options = NULL;
   CURLU *parsed = lib->url();
   bool same = parsed && lib->url_set(parsed, CURLUPART_URL, odd ? rest : url, 0) == CURLUE_OK;
-  /* What stands there was made of them, and is certain if it can be cut in one way. */
+  /* The text before the host was made of user, password and options. It says all of them if it can be cut in
+   * one way alone. */
   if (odd) {
     lib->url_get(handle, CURLUPART_USER, &user, 0);
     lib->url_get(handle, CURLUPART_OPTIONS, &options, 0);

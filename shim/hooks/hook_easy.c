@@ -172,7 +172,7 @@ HOOK(void, curl_easy_cleanup, (CURL * handle))
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   if (shadow && multi_of(shadow))
     take_out(multi_of(shadow), shadow);
-  /* Of a perform that has not come back. */
+  /* The handle still has a call if its perform has not come back. */
   struct call *call = shadow ? call_detach(shadow) : NULL;
   end_shadow(shadow);
   if (real)
@@ -214,8 +214,8 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
     return idem_easy_perform(shadow, rule);
   if (allowed)
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
-  /* What getinfo tells is libcurl's from here on, but without a URL it ends the call before it forgets the
-   * last one [Curl_pretransfer]. */
+  /* From here on getinfo tells what libcurl has; but without a URL libcurl ends the call before it forgets
+   * the last one [Curl_pretransfer]. */
   const uint8_t replayed = shadow->replayed;
   shadow->replayed = REPLAYED_NOT;
   if (settings_fail_closed(rule))

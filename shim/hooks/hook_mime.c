@@ -57,8 +57,8 @@ HOOK(curl_mimepart *, curl_mime_addpart, (curl_mime * mime))
   return part;
 }
 
-/* What sets a text; the member has the function's name. libcurl frees the text of before first, so that after
- * a failure there is none [mime.c, curl_mime_name]. */
+/* Functions that set a text; the member has the function's name. libcurl frees the earlier text first, so
+ * that after a failure there is none [mime.c, curl_mime_name]. */
 #define HOOK_TEXT(text)                                                                                      \
   HOOK(CURLcode, curl_mime_##text, (curl_mimepart * part, const char *value))                                \
   {                                                                                                          \

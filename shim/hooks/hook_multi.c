@@ -211,7 +211,7 @@ HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
   TURN(real->multi_socket_all, real->multi_socket_all(multi, running))
 }
 
-/* What an app's loop waits with: it waits for answers that are being stored, too. */
+/* The functions with which an app's loop waits. They wait for answers that are being stored, too. */
 
 static CURLMcode wait_for(const struct libcurl *real, struct multi *known,
                           __typeof__(curl_multi_wait) *function, CURLM *multi, struct curl_waitfd *extra,
@@ -348,7 +348,7 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
   const struct libcurl *real;
   COME_IN(real)
   struct driver *driver = multi_enter(known);
-  /* What has ended is stored, though the app has not asked for it. */
+  /* Answers of calls that have ended are stored, though the app has not asked for them. */
   if (known && known->reads_ahead)
     messages_read(known);
   while (known && known->first_storing)

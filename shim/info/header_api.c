@@ -166,7 +166,7 @@ static struct header_index *index_of(const struct shadow *shadow)
   size_t trailed = replay->trailed < index->trailers_len ? replay->trailed : index->trailers_len;
   if (trailed == index->trailers_read)
     return index;
-  /* Of HTTP/2 only since 8.1. */
+  /* libcurl tells trailers of HTTP/2 as such only since 8.1. */
   bool told =
       index->version >= 0x080100 || info_number(replay, CURLINFO_HTTP_VERSION, 0) < CURL_HTTP_VERSION_2_0;
   index->origin = told ? CURLH_TRAILER : CURLH_HEADER;

@@ -155,7 +155,7 @@ static bool fill(struct libcurl *table, const char *path, const void *base)
   LIBCURL_NEEDED(X)
 #undef X
   if (!table->lacks) {
-    /* What is read of it is in its first members, which every version has. */
+    /* Only its first members are read, which every version has. */
     const curl_version_info_data *about = table->version_info(CURLVERSION_FIRST);
     table->version = about->version_num;
     table->unix_sockets = about->features & CURL_VERSION_UNIX_SOCKETS;

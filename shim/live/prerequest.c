@@ -92,7 +92,8 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
   return verdict;
 }
 
-/* What a proxy answers to CONNECT comes on a connection of which nothing has been told yet. */
+/* The answer of a proxy to CONNECT does not count: it comes on a connection that libcurl has not told of
+ * yet. */
 static void on_status(void *self, int status)
 {
   struct prerequest *prerequest = self;

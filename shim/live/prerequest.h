@@ -42,8 +42,9 @@ bool prerequest_is_supported(const struct shadow *shadow);
 /* Puts our callback in front of the app's for one transfer, which the tee listens to. */
 void prerequest_attach(struct prerequest *prerequest, struct tee *tee);
 
-/* What the app is told of a transfer that has ended with `code`: CURLE_RECV_ERROR and its words where we have
- * refused to send it again, as of a libcurl that does not. A tape has the words from `words`. */
+/* Returns what the app is told of a transfer that has ended with `code`: where we have refused to send it
+ * again, CURLE_RECV_ERROR and the words of a libcurl that does not send again. A tape has the words from
+ * `words`. */
 CURLcode prerequest_code(const struct prerequest *prerequest, CURLcode code, char words[CURL_ERROR_SIZE]);
 
 /* True if a byte of the request has been sent; what was said to a proxy before does not count. */

@@ -13,7 +13,7 @@ static size_t chunk_count(const struct tee *tee)
   return tee->chunks.len / sizeof(struct idem_chunk);
 }
 
-/* What is refused once ends it: followers with a gap would give their apps a wrong answer. */
+/* A piece that is refused ends the publishing: followers with a gap would give their apps a wrong answer. */
 static bool add(struct stream_publish *publish, const struct idem_spool_piece *pieces, size_t count)
 {
   struct request *request = publish->request;

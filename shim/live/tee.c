@@ -46,7 +46,7 @@ static void keep_body(struct tee *tee, const char *data, size_t len)
     give_up(tee, "no memory");
 }
 
-/* What the app pauses at comes again. */
+/* Takes the last piece out of the body: libcurl gives one at which the app has paused again. */
 static void unkeep_body(struct tee *tee, size_t len)
 {
   tee->body_len -= len;

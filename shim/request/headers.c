@@ -116,7 +116,7 @@ static const char *add_entry(struct request *request, struct text *text, const c
   }
   if (!colon)
     return NULL;
-  /* Of several, libcurl takes the first; but behind a bare "Host:" it sends them all. */
+  /* libcurl takes the first of several; but behind a bare "Host:" it sends them all. */
   if (is_named(line, "host") && request->host && strcmp(request->host, "Host:") == 0)
     return odd_form;
   if (is_named(line, "host") && !request->host)

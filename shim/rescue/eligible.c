@@ -22,7 +22,7 @@ bool eligible_is_sent_whole(const struct request *request)
          sent >= shadow_info_size(shadow, CURLINFO_CONTENT_LENGTH_UPLOAD_T);
 }
 
-/* What speaks against it in the other calls of its multi. */
+/* Returns what in the other calls of its multi speaks against a rescue, or NULL. */
 static const char *company_against(const struct shadow *shadow, const struct multi *multi)
 {
   for (unsigned i = 0; multi && i < multi->added; i++) {

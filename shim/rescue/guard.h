@@ -19,7 +19,7 @@ struct guard {
 
 #define GUARD_NONE ((struct guard){.tell = OWN_FD_NONE})
 
-/* What makes the guard a copy that goes on, and where it stands. */
+/* The two sides of the fork that makes the guard: the process that owns the call, and its copy. */
 enum guard_side { GUARD_OWNER, GUARD_COPY };
 
 /* Makes one, or another one if the owner has read since. GUARD_COPY: the owner has died, and it is ours.

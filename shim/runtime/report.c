@@ -83,8 +83,8 @@ static void put_date(struct line *line, int64_t days)
                        (int)(year + from_0 / 146097 * 400 + (number <= 2)), (int)number, (int)day));
 }
 
-/* What every line begins with: the time in UTC, the process, the event. docs/events.schema.json has what
- * may follow. */
+/* Begins a line as every line begins: with the time in UTC, the process and the event. What may follow is
+ * in docs/events.schema.json. */
 static void begin(struct line *line, const char *name)
 {
   struct timespec now;
@@ -259,7 +259,7 @@ static void tell_would_save(void)
 void report_would_hit(const struct idem_answer *answer)
 {
   static atomic_flag registered = ATOMIC_FLAG_INIT;
-  /* Of a run, `idemshim run` says it, in one line with the money. */
+  /* In a run it is `idemshim run` that says this, in one line with the money. */
   if (!settings()->summary || settings()->run)
     return;
   atomic_fetch_add(&would_save.calls, 1);
@@ -278,7 +278,8 @@ void report_after_fork(void)
 
 static _Atomic unsigned problems_said; /* a bit for each kind */
 
-/* What becomes of the calls. Of those that are to be sent once at most it is not said that they go out. */
+/* Says what becomes of the calls. It must not say of calls that are to be sent at most once that they go
+ * out. */
 static const char *consequence_of(enum problem_kind problem, bool early)
 {
   if (problem == PROBLEM_NO_TAPE || problem == PROBLEM_NO_TURNS || problem == PROBLEM_NO_LOG)

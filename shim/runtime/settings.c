@@ -91,7 +91,7 @@ static char *find_variable(const struct buffer *environment, const char *name)
 
 static __thread bool preload_is_gone;
 
-/* What this thread has of them already, for what it does to load the rest asks for settings too. */
+/* The part of the settings that this thread has loaded already: loading the rest asks for settings, too. */
 static __thread const struct idem_config *loading;
 
 /* As getenv(), and what that does not find as it was at the start. */

@@ -52,7 +52,8 @@ static bool add(const struct idem_target *target)
 
 /* ---- the line at the exit ---- */
 
-/* What would have such calls treated. Of a host that has rules they leave this call alone on purpose. */
+/* Says what would have such calls treated. Where rules name the host they leave this call alone on
+ * purpose. */
 static void say_way_out(const struct idem_vitals_host *first, const char *hosts, char *out, size_t size)
 {
   const struct idem_config *config = settings();

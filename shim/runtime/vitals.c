@@ -15,7 +15,7 @@ struct idem_vitals vitals = {
 /* Its address alone is used, which tells threads apart without a call. */
 __thread char vitals_thread;
 
-/* Of this process, since it began or was forked. */
+/* Counts the calls of this process that matched, since it began or was forked. */
 uint64_t vitals_matched(void)
 {
   uint64_t sum = 0;

@@ -28,7 +28,7 @@
 
 /* A path that is longer than a datagram may be. */
 #define PATH_MOST 32768u
-/* What of a count fits into a name after its first byte, which is 0, and the time. */
+/* So many bytes of a count fit into a name, behind its first byte, which is 0, and the time. */
 #define NAME_COUNT 5u
 
 /* Whether it can be done. */
@@ -286,7 +286,7 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
   bool fed = t->answered && transport_feeds_itself(t);
   if (fed)
     transport_feed(t);
-  /* What has just gone into our end whole has shown that it is there. */
+  /* Our end is there if a whole answer has just gone into it. */
   bool is_there = (fed && t->ended) || transport_has_our_end(t);
   if ((!has_app_end(t) || !is_there) && !renew_pair(t))
     return CURL_SOCKET_BAD;
@@ -432,7 +432,7 @@ bool transport_answer(struct transport *t, const char *marks)
   t->counts_late = shadow->lib->version < 0x080500 && header_is_chunked(answer->headers);
   t->answered = true;
   debug_announce(t->request);
-  /* What waits for nobody is fed when libcurl asks for its end. */
+  /* An answer that waits for nobody is fed when libcurl asks for its end of the pair. */
   if (t->app_end < 0 || !transport_feeds_itself(t))
     feeder_feed(t);
   return true;
