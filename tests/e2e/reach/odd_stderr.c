@@ -24,9 +24,9 @@ Test(odd_stderr, a_file_that_got_number_2_is_not_written_to)
   char file[256];
   size_t len;
   snprintf(file, sizeof(file), "%s", world_path(&w, "app.data"));
-  struct run plain = run_plain(&w, "odd_stderr", "data", file, world_url(&w, target), body, NULL);
+  struct run plain = run_plain(&w, "unusable_stderr", "data", file, world_url(&w, target), body, NULL);
   char *without = file_read(file, &len);
-  struct run shim = run_shim(&w, "odd_stderr", "data", file, world_url(&w, target), body, NULL);
+  struct run shim = run_shim(&w, "unusable_stderr", "data", file, world_url(&w, target), body, NULL);
   char *with = file_read(file, &len);
   expect_success(&plain);
   expect_success(&shim);
@@ -42,7 +42,8 @@ Test(odd_stderr, a_file_that_got_number_2_is_not_written_to)
 Test(odd_stderr, a_full_pipe_that_nobody_reads_holds_nobody_up)
 {
   expect_a_line_to_say();
-  struct run run = run_shim(&w, "odd_stderr", "full", "curl", "-sS", "-d", body, world_url(&w, target), NULL);
+  struct run run =
+      run_shim(&w, "unusable_stderr", "full", "curl", "-sS", "-d", body, world_url(&w, target), NULL);
   expect_success(&run);
   cr_expect(strstr(run.out, "chat.completion"), "%s", run.out);
   run_release(&run);
@@ -51,7 +52,8 @@ Test(odd_stderr, a_full_pipe_that_nobody_reads_holds_nobody_up)
 Test(odd_stderr, events_that_a_full_pipe_has_no_room_for_are_counted)
 {
   world_env(&w, "IDEMSHIM_LOG", "stderr");
-  struct run run = run_shim(&w, "odd_stderr", "full", "curl", "-sS", "-d", body, world_url(&w, target), NULL);
+  struct run run =
+      run_shim(&w, "unusable_stderr", "full", "curl", "-sS", "-d", body, world_url(&w, target), NULL);
   expect_success(&run);
   struct run stats = run_plain(&w, "idemshim", "stats", "--json", NULL);
   json_t *json = json_loads(stats.out, 0, NULL);

@@ -31,14 +31,14 @@ static void expect_same_last_request(const char *name)
   json_decref(requests);
 }
 
-struct odd_case {
+struct unusual_request {
   char name[32];
   char event[16]; /* what becomes of the call */
 };
 
 ParameterizedTestParameters(odd_requests, what_goes_out_is_what_goes_out_without_us)
 {
-  static struct odd_case cases[] = {
+  static struct unusual_request cases[] = {
       {"size-after-copy", "stored"},
       {"smaller-size-after-copy", "stored"},
       {"upload-then-fields", "bypass"},
@@ -54,21 +54,21 @@ ParameterizedTestParameters(odd_requests, what_goes_out_is_what_goes_out_without
       {"engine-cookie", "stored"},
       {"tls-user", "bypass"},
   };
-  return cr_make_param_array(struct odd_case, cases, sizeof(cases) / sizeof(cases[0]));
+  return cr_make_param_array(struct unusual_request, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
-ParameterizedTest(struct odd_case *odd_case, odd_requests, what_goes_out_is_what_goes_out_without_us)
+ParameterizedTest(struct unusual_request *request, odd_requests, what_goes_out_is_what_goes_out_without_us)
 {
   open_world();
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1"); /* on any port */
-  struct run plain = odd(false, odd_case->name, world_url(&w, target), "1234");
-  struct run live = odd(true, odd_case->name, world_url(&w, target), "1234");
+  struct run plain = odd(false, request->name, world_url(&w, target), "1234");
+  struct run live = odd(true, request->name, world_url(&w, target), "1234");
   expect_success(&plain);
   expect_success(&live);
   cr_expect(strstr(plain.out, "rc=0 status=200"), "%s", plain.out);
   cr_expect(strstr(live.out, "rc=0 status=200"), "%s", live.out);
-  cr_expect_eq(log_events(&w, odd_case->event), 1, "%s: not %s", odd_case->name, odd_case->event);
-  expect_same_last_request(odd_case->name);
+  cr_expect_eq(log_events(&w, request->event), 1, "%s: not %s", request->name, request->event);
+  expect_same_last_request(request->name);
   run_release(&plain);
   run_release(&live);
   close_world();

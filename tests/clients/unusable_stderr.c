@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * odd_stderr data FILE URL BODY
+ * unusable_stderr data FILE URL BODY
  *
  * A daemon that has closed its standard descriptors, and then got number 2 for a file of its own: writes to
  * it before and after a call. Its status is the call's CURLcode.
  *
- * odd_stderr full PROGRAM...
+ * unusable_stderr full PROGRAM...
  *
  * Becomes the program, whose stderr is a pipe that is full and that nobody reads.
  */
@@ -54,6 +54,6 @@ int main(int argc, char **argv)
     return daemon_with_data(argv + 2);
   if (argc > 2 && strcmp(argv[1], "full") == 0)
     return become(argv + 2);
-  fprintf(stderr, "usage: odd_stderr data FILE URL BODY | odd_stderr full PROGRAM...\n");
+  fprintf(stderr, "usage: unusable_stderr data FILE URL BODY | unusable_stderr full PROGRAM...\n");
   return 2;
 }
