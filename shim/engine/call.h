@@ -7,9 +7,9 @@
  *
  *     struct request request;
  *     struct decision decision = decide_first(&request, shadow, rule, true);
- *     if (call_deliver(&request, &decision, &code))       // a direct hit: on the stack, and over
+ *     if (call_deliver(&request, &decision, &code))         // a direct hit: on the stack, and over
  *       return code;
- *     struct call *call = call_new(&request);             // everything else is on the heap
+ *     struct call *call = call_new(&request, shadow, NULL); // everything else is on the heap
  *     enum call_step step = call_begin(call, decision);
  *     while (step == CALL_WAIT)
  *       step = call_look(call, wait_for_the_owner());

@@ -9,11 +9,11 @@
  * the multi interface that it happened in: the app's count of running handles stays the same, and its loop is
  * told by libcurl. One that cannot be put in again ends with a message of ours.
  *
- *     driver_lock = multi_enter(multi);
+ *     struct driver *driver = multi_enter(multi);
  *     multi_call_before_turn(multi);
- *     code = real->multi_perform(handle, &running);
- *     multi_call_after_turn(multi, &running);
- *     driver_lock_leave(driver_lock);
+ *     CURLMcode code = real->multi_perform(handle, &running);
+ *     multi_call_after_turn(multi, code, &running);
+ *     driver_leave(driver);
  */
 #ifndef IDEMSHIM_SHIM_MULTI_CALL_H
 #define IDEMSHIM_SHIM_MULTI_CALL_H

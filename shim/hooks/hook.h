@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hook: how a libcurl function is exported by the shim. An export decides whether a call is ours or libcurl's
- * own, in ten lines; what becomes of it then is engine/'s.
+ * own, and does little else; what becomes of it then is engine/'s.
  */
 #ifndef IDEMSHIM_SHIM_HOOK_H
 #define IDEMSHIM_SHIM_HOOK_H
