@@ -58,6 +58,22 @@ struct call *call_new(struct request *request, struct shadow *shadow, struct mul
   return call;
 }
 
+void call_join(struct call *call, struct call **list)
+{
+  if (call->alike_link) {
+    *call->alike_link = call->next_alike;
+    if (call->next_alike)
+      call->next_alike->alike_link = call->alike_link;
+  }
+  call->alike_link = list;
+  if (!list)
+    return;
+  call->next_alike = *list;
+  if (call->next_alike)
+    call->next_alike->alike_link = &call->next_alike;
+  *list = call;
+}
+
 void call_close_request(struct request *request)
 {
   request_release(request);
@@ -174,6 +190,9 @@ static bool arm(struct call *call, enum route route)
   transport->owner = call;
   transport->on_poke = on_poke;
   call->state = CALL_FOLLOWING;
+  /* One that is made anew keeps its place. */
+  if (route == ROUTE_FOLLOW && !call->alike_link)
+    call_join(call, &call->multi->following);
   if (route == ROUTE_FOLLOW ? feeder_follow(transport) : play(call))
     return true;
   transport_disarm(transport, CURLE_OUT_OF_MEMORY);
@@ -409,7 +428,8 @@ bool call_is_stored(struct call *call)
   bool live = call->state == CALL_LIVE || call->state == CALL_STORING;
   if (!live || live_is_stored(&call->live, false))
     return true;
-  multi_call_unwatch(call);
+  if (call->state == CALL_LIVE)
+    multi_call_unwatch(call);
   call->live.inflight.rescue = NULL;
   call->state = CALL_STORING;
   return false;

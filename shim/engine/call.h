@@ -71,18 +71,17 @@ struct call {
   const struct own_answer *problem; /* the shim's own answer, or NULL */
   struct own_answers_room room;
 
-  struct multi *multi;                       /* that drives it; NULL: perform */
-  struct call *next, **link;                 /* in it */
-  uint64_t turn;                             /* of it, that comes next when the call is made, */
-  bool inside;                               /* or that it was made in */
-  struct call *next_ended;                   /* between the halves of its end, */
-  CURLMsg *ended;                            /* with libcurl's message; */
-  struct call *next_storing, **storing_link; /* STORING: among those of its multi */
-  struct call *next_ready, **ready_link;     /* among those whose callback has run; NULL: it is not */
-  struct timer look;                         /* LIVE: when it has to be looked at */
-  struct tee_listener listener;              /* which a status line makes due */
-  bool guarded;                              /* counted among the multi's */
-  CURLMsg message;                           /* DROPPED */
+  struct multi *multi;                   /* that drives it; NULL: perform */
+  struct call *next, **link;             /* in it */
+  uint64_t turn;                         /* of it, that comes next when the call is made, */
+  bool inside;                           /* or that it was made in */
+  struct call *next_ended;               /* between the halves of its end, */
+  CURLMsg *ended;                        /* with libcurl's message; */
+  struct call *next_alike, **alike_link; /* following, guarded or STORING: among those of its multi */
+  struct call *next_ready, **ready_link; /* among those whose callback has run; NULL: it is not */
+  struct timer look;                     /* LIVE: when it has to be looked at; STORING: its deadline */
+  struct tee_listener listener;          /* which a status line makes due */
+  CURLMsg message;                       /* DROPPED */
 };
 
 /* Delivers a direct hit or the shim's own answer by the app's callbacks, from wherever the request is. False:
@@ -95,6 +94,10 @@ void call_close_request(struct request *request);
 /* A call of the request, which is moved, in state OPEN; `request` NULL: it is to be opened. It is the
  * shadow's. NULL without memory. */
 struct call *call_new(struct request *request, struct shadow *shadow, struct multi *multi);
+
+/* Puts it into a list of its multi's, as the newest, and takes it out of the one that it is in. NULL: into
+ * none. */
+void call_join(struct call *call, struct call **list);
 
 /* How many calls there are in the multis of this process: each has a descriptor beside libcurl's. */
 extern _Atomic unsigned call_in_multis;

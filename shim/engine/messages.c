@@ -62,37 +62,30 @@ static void end_call(struct call *call)
 
 void messages_forget(struct call *call)
 {
-  if (!call->storing_link)
+  if (call->state != CALL_STORING)
     return;
-  *call->storing_link = call->next_storing;
-  if (call->next_storing)
-    call->next_storing->storing_link = call->storing_link;
-  call->storing_link = NULL;
+  timer_unset(&call->multi->waits, &call->look);
+  call_join(call, NULL);
   call->multi->storing--;
 }
 
+/* The wake goes off when it is stored. It is set again only for a deadline that is the first: who sets it has
+ * to look at all of them. */
 static void keep(struct multi *multi, struct call *call)
 {
-  call->next_storing = multi->first_storing;
-  call->storing_link = &multi->first_storing;
-  if (call->next_storing)
-    call->next_storing->storing_link = &call->next_storing;
-  multi->first_storing = call;
+  call_join(call, &multi->first_storing);
   multi->storing++;
-  multi->wake_again = true;
+  if (call->request.op.deadline_us)
+    timer_set(&multi->waits, &call->look, call->request.op.deadline_us);
+  multi->wake_again |= multi->waits.first == &call->look;
 }
 
 /* The wake is set before they are looked at, so that one that is stored meanwhile wakes anew. */
 static void end_stored(struct multi *multi)
 {
-  int64_t deadline_us = 0;
-  for (const struct call *call = multi->first_storing; call; call = call->next_storing) {
-    int64_t us = call->request.op.deadline_us;
-    deadline_us = us && (!deadline_us || us < deadline_us) ? us : deadline_us;
-  }
-  multi_wake_set(multi, deadline_us);
+  multi_wake_set(multi, multi->waits.first ? multi->waits.first->at_us : 0);
   for (struct call *call = multi->first_storing, *next; call; call = next) {
-    next = call->next_storing;
+    next = call->next_alike;
     if (call_is_stored(call))
       end_call(call);
   }

@@ -48,10 +48,15 @@ static int follow_behind(const struct call *owner)
 {
   struct multi *multi = owner->multi;
   int dropped = 0;
-  for (struct call *call = multi->limited && call_is_owner(owner) ? multi->calls : NULL; call;
-       call = call->next) {
-    if (call->state != CALL_FOLLOWING ||
-        memcmp(call->request.op.key, owner->request.op.key, IDEM_KEY_SIZE) != 0 ||
+  struct call *next;
+  for (struct call *call = multi->limited && call_is_owner(owner) ? multi->following : NULL; call;
+       call = next) {
+    next = call->next_alike;
+    if (call->state != CALL_FOLLOWING) {
+      call_join(call, NULL);
+      continue;
+    }
+    if (memcmp(call->request.op.key, owner->request.op.key, IDEM_KEY_SIZE) != 0 ||
         multi->lib->multi_remove_handle(multi->handle, call->request.shadow->handle) != CURLM_OK)
       continue;
     call_follow_anew(call);
@@ -129,15 +134,13 @@ void multi_call_watch(struct call *call)
   call->listener = (struct tee_listener){.self = call, .status = on_status};
   tee_listen(&call->live.tee, &call->listener);
   timer_set(&multi->looks, &call->look, 0);
-  call->guarded = call->request.rule->guard;
-  multi->guarded += call->guarded;
+  call_join(call, call->request.rule->guard ? &multi->guarded : NULL);
 }
 
 void multi_call_unwatch(struct call *call)
 {
   timer_unset(&call->multi->looks, &call->look);
-  call->multi->guarded -= call->guarded;
-  call->guarded = false;
+  call_join(call, NULL);
 }
 
 static struct call *next_due(const struct multi *multi, int64_t now_us)
@@ -192,8 +195,12 @@ static void look_after(struct call *call)
 static void guard(struct multi *multi)
 {
   int64_t now_us = multi->looks.first ? monotonic_us() : 0;
-  for (struct call *call = multi->guarded ? multi->calls : NULL; call; call = call->next)
+  for (struct call *call = multi->guarded, *next; call; call = next) {
     look_after(call);
+    next = call->next_alike;
+    if (call->state != CALL_LIVE || !rescue_wants_guard(&call->live.rescue))
+      call_join(call, NULL);
+  }
   for (struct call *call; (call = next_due(multi, now_us));) {
     /* Due again in the next turn: how long it is left alone, the look before the turn decides. */
     look_again(call, now_us + 1);

@@ -24,12 +24,12 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
     return NULL;
   multi->lib = lib;
   multi->driver = (struct driver){.depth = 0};
-  multi->calls = multi->ready = NULL;
-  multi->looks.first = NULL;
+  multi->calls = multi->ready = multi->guarded = multi->following = NULL;
+  multi->looks.first = multi->waits.first = NULL;
   multi->first_message = NULL;
   multi->last_message = &multi->first_message;
   multi->reserve_message.link = NULL;
-  multi->message_count = multi->added = multi->guarded = 0;
+  multi->message_count = multi->added = 0;
   multi->reads_ahead = multi->in_reader = multi->wake_told = false;
   multi->first_storing = NULL;
   multi->storing = 0;

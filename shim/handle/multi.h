@@ -35,6 +35,8 @@ struct multi {
   _Atomic uint32_t serial; /* grows with every use of this memory */
   struct call *calls;      /* of ours, under way */
   struct call *ready;      /* those whose callback has run: they may have to go live */
+  struct call *guarded;    /* those that want a guard: they are looked at in each turn */
+  struct call *following;  /* those that follow, and some that did */
   struct timer_heap looks; /* when which of those that are live has to be looked at */
   struct message *first_message, **last_message, *spare_message; /* read ahead of the app (messages.h) */
   struct message reserve_message;                                /* the spare one where there is no memory */
@@ -44,12 +46,12 @@ struct multi {
   struct shadow **in;     /* the handles in it */
   unsigned added, room;   /* how many there are, and may be */
   uint64_t turn;          /* how many it has had with calls of ours in it */
-  unsigned guarded;       /* those that want a guard: they are looked at in each turn */
   bool reads_ahead;
   struct driver driver;       /* the thread that turns it, while calls of ours are in it */
   bool in_reader;             /* a body is being read: a callback, in which libcurl refuses to be called */
   struct call *first_storing; /* those that have ended and whose answers are being stored, */
   unsigned storing;           /* how many; the app's count of running handles has them */
+  struct timer_heap waits;    /* the deadlines of those that have one */
   /* The descriptor that wakes the app's loop when one of them is stored (engine/multi_wake.h). */
   int wake; /* -1: it is not open */
   pid_t wake_of;

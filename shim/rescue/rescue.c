@@ -302,6 +302,12 @@ static void be_guarded(struct rescue *rescue, uint64_t size_most, const char *wh
   request_event(rescue->request, "rescue", why, 0, -1);
 }
 
+bool rescue_wants_guard(const struct rescue *rescue)
+{
+  return rescue->state == RESCUE_READY && rescue->request->rule->guard && !rescue->guard.barred &&
+         rescue->tee->first_us < 0;
+}
+
 /* Makes a guard, or makes it anew, while nothing of the answer has come. */
 static void keep_guard(struct rescue *rescue)
 {

@@ -92,6 +92,9 @@ void rescue_look(struct rescue *rescue);
  * guard of a call that wants one. In the guard it comes back, if ever, as in the copy. */
 void rescue_look_after(struct rescue *rescue);
 
+/* False once nothing is left to guard: the answer has begun, or there can be no guard. It stays so. */
+bool rescue_wants_guard(const struct rescue *rescue);
+
 /* When a call in the app's own multi has to be looked at next, before the first turn that begins then or
  * later. An app that turns many idle calls does not pay for a look at each of them in each turn; what does
  * not go by the clock (an option that is changed on the way, somebody who asks for what has come, the sign
