@@ -90,13 +90,28 @@ void connection_find(const struct shadow *shadow, struct transfer_sockets *socke
     fd_each(visit, &search);
 }
 
-int connection_socket(const struct shadow *shadow)
+static bool is_between(const struct ends *ends, int fd)
 {
   struct transfer_sockets sockets = {.count = 0};
-  struct search search = {ends_of(shadow), &sockets, false};
-  if (search.ends.local.port > 0 && search.ends.local.ip && search.ends.remote.ip)
-    visit(&search, seen[search.ends.local.port % PORTS]);
-  if (!sockets.count)
-    connection_find(shadow, &sockets);
+  struct search search = {*ends, &sockets, false};
+  if (ends->local.port > 0 && ends->local.ip && ends->remote.ip)
+    visit(&search, fd);
+  return sockets.count;
+}
+
+bool connection_is(const struct shadow *shadow, int fd)
+{
+  const struct ends ends = ends_of(shadow);
+  return is_between(&ends, fd);
+}
+
+int connection_socket(const struct shadow *shadow)
+{
+  const struct ends ends = ends_of(shadow);
+  int fd = ends.local.port > 0 ? seen[ends.local.port % PORTS] : -1;
+  if (is_between(&ends, fd))
+    return fd;
+  struct transfer_sockets sockets = {.count = 0};
+  connection_find(shadow, &sockets);
   return sockets.count ? sockets.fd[0] : -1;
 }

@@ -29,4 +29,7 @@ void connection_find(const struct shadow *shadow, struct transfer_sockets *socke
  * search and not for one with each call. */
 int connection_socket(const struct shadow *shadow);
 
+/* The descriptor is one of them, without a search. */
+bool connection_is(const struct shadow *shadow, int fd);
+
 #endif

@@ -98,10 +98,15 @@ static enum guard_side make(struct guard *guard, struct request *request,
   return GUARD_OWNER;
 }
 
+bool guard_holds(const struct guard *guard, const struct transfer_sockets *sockets)
+{
+  return guard->tell.fd >= 0 && is_untouched(guard, sockets);
+}
+
 enum guard_side guard_keep(struct guard *guard, struct request *request,
                            const struct transfer_sockets *sockets, unsigned seconds, uint64_t size_most)
 {
-  if (guard->barred || (guard->tell.fd >= 0 && is_untouched(guard, sockets)))
+  if (guard->barred || guard_holds(guard, sockets))
     return GUARD_OWNER;
   guard_dismiss(guard);
   if (sockets->count != 1 || !count_connection(sockets->fd[0], &guard->read, &guard->written))

@@ -28,6 +28,9 @@ enum guard_side { GUARD_OWNER, GUARD_COPY };
 enum guard_side guard_keep(struct guard *guard, struct request *request,
                            const struct transfer_sockets *sockets, unsigned seconds, uint64_t size_most);
 
+/* There is one, and it would go on: nothing has been read or written since. */
+bool guard_holds(const struct guard *guard, const struct transfer_sockets *sockets);
+
 /* The answer comes, or the call is over. */
 void guard_dismiss(struct guard *guard);
 

@@ -308,6 +308,14 @@ bool rescue_wants_guard(const struct rescue *rescue)
          rescue->tee->first_us < 0;
 }
 
+/* Its connection is not searched for again, which costs more with each descriptor of the process. */
+static bool is_guarded(const struct rescue *rescue)
+{
+  const struct transfer_sockets *sockets = &rescue->sockets;
+  return sockets->count == 1 && connection_is(rescue->request->shadow, sockets->fd[0]) &&
+         guard_holds(&rescue->guard, sockets);
+}
+
 /* Makes a guard, or makes it anew, while nothing of the answer has come. */
 static void keep_guard(struct rescue *rescue)
 {
@@ -315,7 +323,7 @@ static void keep_guard(struct rescue *rescue)
     guard_dismiss(&rescue->guard);
     return;
   }
-  if (rescue->guard.barred || !eligible_is_sent_whole(rescue->request))
+  if (rescue->guard.barred || !eligible_is_sent_whole(rescue->request) || is_guarded(rescue))
     return;
   find_sockets(rescue);
   if (eligible_reason(rescue->request, rescue->tee, &rescue->sockets))
