@@ -76,6 +76,28 @@ Test(storing, whatever_the_loop_waits_with_it_is_woken_once)
   }
 }
 
+/* Each look sets the wake, for an hour where no call has a deadline: it is set for the first, and when some
+ * have been stored, and not at the end of each of those that end one by one meanwhile. */
+Test(storing, those_that_wait_are_looked_at_when_some_have_been_stored)
+{
+  enum { CALLS = 60, LOOKS_MOST = 10 };
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 repeats=auto");
+  world_env(&w, "TIMES", "%d", CALLS);
+  world_env(&w, "LIMIT", "1");
+  struct run r = run_plain(&w, "strace", "-f", "-qq", "-e", "trace=fdatasync,timerfd_settime", "-e", slow,
+                           "-E", world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o",
+                           world_path(&w, "trace"), "multi_calls", "poll", "1",
+                           world_url(&w, "/v1/chat/completions?mock=latency_ms%3D2"), "{\"n\":3}", NULL);
+  expect_success(&r);
+  char *trace = file_read(world_path(&w, "trace"), NULL);
+  cr_expect_eq(log_events(&w, "stored"), CALLS + 1);
+  cr_expect_gt(count_of(trace, "{tv_sec=0, tv_nsec=1}"), CALLS / 2, "%s", trace);
+  int looks = count_of(trace, "{tv_sec=3600, tv_nsec=0}");
+  cr_expect(looks > 0 && looks <= LOOKS_MOST, "%d looks at %d calls", looks, CALLS);
+  free(trace);
+  run_release(&r);
+}
+
 Test(storing, is_running_in_what_libcurl_counts)
 {
   need_libcurl(0x081000, "curl_multi_get_offt()");
