@@ -137,17 +137,20 @@ PRODUCT_AND_MOCK := $(PRODUCT) $(MOCK)
 setup-%:
 	$(Q)scripts/setup $*
 
+# What is built on the way to something else is built by all processors, unless somebody has said how many.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
+
 demo: setup-demo
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT_AND_MOCK)
 	$(Q)scripts/demo $(B)
 
 demo-fleet: setup-demo
 	$(Q)command -v redis-server >/dev/null || scripts/setup test
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT_AND_MOCK)
 	$(Q)scripts/demo-fleet $(B)
 
 services: setup-services
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT)
 	$(Q)scripts/services --build $(B)
 
 # criterion's own arena does not work under the thread sanitizer: there the suites are those whose runner is not built with it.
@@ -159,7 +162,7 @@ endif
 
 # LIBCURL=FILE runs the scenarios of tests/fidelity with that libcurl; FIDELITY=GLOB only those whose names match.
 check:
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(filter-out $(if $(filter thread,$(SAN)),$(UNIT)),$(UNIT) $(E2E)) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE),$(T)/bench)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT_AND_MOCK) $(filter-out $(if $(filter thread,$(SAN)),$(UNIT)),$(UNIT) $(E2E)) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE),$(T)/bench)
 	$(Q)IDEM_BUILD=$(B) $(SAN_ENV) scripts/test $(SUITES)
 
 test: setup-test
@@ -176,7 +179,7 @@ test-clients:
 # DISTROS: where scripts/distros has its Debian 13.
 clients:
 	$(Q)scripts/setup clients more-clients services
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT_AND_MOCK)
 	$(Q)mkdir -p build/clients && npm install --silent --no-audit --no-fund --prefix build/clients koffi || echo "clients: npm cannot install koffi" >&2
 	$(Q)scripts/clients --build $(B) $(if $(NAME),"$(NAME)")
 
@@ -190,7 +193,7 @@ STRESS_SECONDS ?= 60
 STRESS_RESCUE  ?= off
 stress:
 	$(Q)scripts/setup test
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(T)/multi_stress $(if $(SAN),$(SAN_LOCALE))
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT_AND_MOCK) $(E2E) $(T)/multi_stress $(if $(SAN),$(SAN_LOCALE))
 	$(Q)IDEM_BUILD=$(B) IDEMSHIM_STRESS_SECONDS=$(STRESS_SECONDS) IDEMSHIM_STRESS_RESCUE=$(STRESS_RESCUE) \
 	  IDEM_RUN_DEADLINE_MS=600000 $(SAN_ENV) \
 	  $(E2E) --verbose --timeout 900 --filter 'multi/a_thousand_handles_under_stress'
@@ -205,7 +208,7 @@ CAMPAIGN = $(SAN_ENV) $(if $(SAN),IDEM_UNSANITIZED=$(abspath build)) scripts/cam
   $(addprefix --seconds ,$(SECONDS)) $(addprefix --san ,$(SAN)) $(addprefix --size ,$(firstword $(PAIRS) $(SCHEDULES) $(KILLS) $(CUTS)))
 torture:
 	$(Q)scripts/setup test
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(if $(filter thread,$(SAN)),,$(T)/unit-store) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE))
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT_AND_MOCK) $(E2E) $(if $(filter thread,$(SAN)),,$(T)/unit-store) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE))
 	$(if $(SAN),$(Q)$(MAKE) --no-print-directory SAN= build/tests/schedules)
 	$(Q)$(CAMPAIGN) $(if $(SAN),$(filter-out faults below $(if $(filter thread,$(SAN)),kills cuts),$(PART)),$(PART))
 
@@ -214,7 +217,7 @@ torture:
 N      ?= 20
 mutate:
 	$(Q)scripts/setup test
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(UNIT) $(E2E) $(CLIENTS)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT_AND_MOCK) $(UNIT) $(E2E) $(CLIENTS)
 	$(Q)scripts/mutate --build $(B) --seed $(SEED) --count $(N) $(ROOM)
 
 analyze:
@@ -227,7 +230,7 @@ coverage:
 
 curl-suite:
 	$(Q)scripts/setup build curl
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT)
 	$(Q)B=$(B) scripts/curl-suite $(CURL)
 
 style: setup-style
@@ -250,14 +253,14 @@ $(T)/empty.so:
 
 # What a hit, a miss, a call that is not ours and a setopt cost, against what is kept. WRITE=1 keeps it.
 instructions: setup-bench
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT) $(T)/bench
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT) $(T)/bench
 	$(Q)scripts/instructions $(if $(WRITE),--write) $(B)
 
 # ROW: one of them, by its name (scripts/bench --list) or a glob; OUT: JSON, into that file; ROUNDS; STORE=1: a store as it grows, to each of
 # COUNTS answers.
 ROUNDS ?= 5
 bench: setup-bench
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(T)/bench $(T)/tables $(T)/store-load $(T)/empty.so $(T)/slow_disk.so
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT_AND_MOCK) $(T)/bench $(T)/tables $(T)/store-load $(T)/empty.so $(T)/slow_disk.so
 ifdef STORE
 	$(Q)scripts/bench-store $(B)
 else
@@ -267,7 +270,7 @@ endif
 
 # How costs grow, measured and drawn into docs/growth.
 growth: setup-bench
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(T)/bench $(T)/tables $(T)/store-load $(T)/slow_disk.so
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(PRODUCT_AND_MOCK) $(T)/bench $(T)/tables $(T)/store-load $(T)/slow_disk.so
 	$(Q)scripts/growth $(B)
 
 .PHONY: bench growth instructions
