@@ -53,7 +53,7 @@ struct queue_slot {
 };
 
 struct commit_queue {
-  _Atomic uint32_t first; /* where the next leader begins, so that none is always the last */
+  _Atomic uint32_t first; /* with whom the next to be woken is looked for, so that none is always the last */
   /* The low 16 bits: how many are published, or more, never fewer. Above: a number that grows with each. */
   _Atomic uint32_t waiting;
   struct queue_slot slot[QUEUE_SLOTS];

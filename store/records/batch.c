@@ -28,8 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A leader takes no more than so much, and for so long; a larger answer is its writer's own. */
-enum { BATCH_BYTES = 4 << 20, BATCH_LONGEST_US = 5000, LEFT_AGAIN_US = 1000000 };
+/* A leader takes no more than so much; a larger answer is its writer's own. */
+enum { BATCH_BYTES = 4 << 20, LEFT_AGAIN_US = 1000000 };
 
 /* One transaction cannot see what it has written itself, so a key comes once in it. */
 static bool has_key(const struct batch *batch, const uint8_t *key)
@@ -59,9 +59,29 @@ static unsigned choose(struct batch *batch)
   return count;
 }
 
-/* At least one, however late it is. Each leader begins one slot further. What cannot be read, or is not
- * sound, is its writer's to do again; what has no room in this transaction, or a key that is in it already,
- * waits for the next. */
+static int compare_claims(const void *a, const void *b)
+{
+  const struct taken *one = a, *two = b;
+  return (one->write.generation > two->write.generation) - (one->write.generation < two->write.generation);
+}
+
+/* Slots whose write is to be done, in the order of their claims: nobody is always the last, and what has no
+ * time in this transaction is younger than what is in it. */
+static unsigned find_waiting(struct commit_queue *queue, struct taken *taken)
+{
+  unsigned found = 0;
+  for (unsigned i = 0; i < QUEUE_SLOTS; i++)
+    if (queue_waits(&queue->slot[i])) {
+      taken[found].slot = &queue->slot[i];
+      queue_get_write(&queue->slot[i], &taken[found++].write, sizeof(taken->write));
+    }
+  if (found > 1)
+    qsort(taken, found, sizeof(*taken), compare_claims);
+  return found;
+}
+
+/* At least one, however late it is. What cannot be read, or is not sound, is its writer's to do again; what
+ * has no room in this transaction, or a key that is in it already, waits for the next. */
 static void collect(struct batch *batch)
 {
   struct commit_queue *queue = &batch->store->stats->queue;
@@ -69,11 +89,11 @@ static void collect(struct batch *batch)
     return;
   if (!batch->taken && !(batch->taken = malloc(QUEUE_SLOTS * sizeof(*batch->taken))))
     return;
-  uint32_t first = atomic_load(&queue->first);
-  int64_t until = clock_steady_us() + BATCH_LONGEST_US;
-  for (uint32_t i = 0; i < QUEUE_SLOTS && (!batch->count || clock_steady_us() < until); i++) {
+  unsigned found = find_waiting(queue, batch->taken);
+  int64_t until = clock_steady_us() + batch->store->lead_us;
+  for (unsigned i = 0; i < found && (!batch->count || clock_steady_us() < until); i++) {
     struct taken *taken = &batch->taken[batch->count];
-    taken->slot = &queue->slot[(first + i) % QUEUE_SLOTS];
+    taken->slot = batch->taken[i].slot;
     if (!queue_lead(taken->slot))
       continue;
     /* What has failed before is tried by itself. */
@@ -105,7 +125,7 @@ static void collect(struct batch *batch)
   }
   if (!batch->count)
     queue_recount(queue);
-  atomic_store(&queue->first, (first + 1) % QUEUE_SLOTS);
+  atomic_store(&queue->first, (atomic_load(&queue->first) + 1) % QUEUE_SLOTS);
 }
 
 /* Within a transaction serial numbers are given in the order in which the answers came; those of one tick of
@@ -284,7 +304,7 @@ void batch_lead_left(struct batch *batch)
 {
   const struct writer_job job = {.body = body, .done = done, .nap = batch_queue_nap, .arg = batch};
   struct idem_store *store = batch->store;
-  int64_t now = clock_steady_us(), until = now + BATCH_LONGEST_US;
+  int64_t now = clock_steady_us(), until = now + store->lead_us;
   bool goes_on = !batch->alone && now >= atomic_load_explicit(&store->left_again_us, memory_order_relaxed);
   batch->own = NULL;
   while (goes_on && queue_has_left(&store->stats->queue)) {
@@ -305,7 +325,7 @@ void batch_flush(struct idem_store *store)
 {
   struct batch batch = {.store = store, .is_silent = true};
   const struct writer_job job = {.body = body, .done = done, .arg = &batch};
-  int64_t until = clock_steady_us() + BATCH_LONGEST_US;
+  int64_t until = clock_steady_us() + store->lead_us;
   int rc = 0;
   while (rc >= 0 && queue_has_any(&store->stats->queue) && clock_steady_us() < until)
     rc = state_write_job(store, &job, NULL);

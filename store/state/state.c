@@ -31,8 +31,8 @@ enum { FILE_LEAST = 2 << 20 };
  * maps and descriptors. */
 enum { RENEWALS_MOST = 16 };
 
-/* Between two commits of a burst. */
-enum { LEAVE_US = 50000 };
+/* Between two commits of a burst; and what a leader may make those wait that it does not take. */
+enum { LEAVE_US = 50000, LEAD_US = 5000 };
 
 static struct idem_store *stores; /* under process_lock_stores */
 
@@ -312,6 +312,7 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   store->size = options->size;
   store->sync = options->sync;
   store->leave_us = LEAVE_US;
+  store->lead_us = LEAD_US;
   /* A command reads such a store all the same. For an app it is an error: it could neither claim a call nor
    * store one. */
   store->read_only = options->must_exist && access(options->dir, W_OK) < 0 && errno == EROFS;

@@ -81,6 +81,7 @@ struct idem_store {
   /* Commits with SYNC=off that come so soon after one of this process are left in the queue; 0: none are. The
    * last one, steady, and in which life. */
   int64_t leave_us;
+  int64_t lead_us; /* so long a leader takes writes of others, and one at least */
   _Atomic int64_t committed_us;
   _Atomic uint32_t committed_life;
   /* Writes them before the store is closed, if this life of the process has left any. */

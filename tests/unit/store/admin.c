@@ -84,7 +84,7 @@ static int see(void *arg, const struct idem_answer *answer)
   return 0;
 }
 
-/* Each is stored at once: a writer that has little time takes what was left in the order of its slots. */
+/* Each is stored at once: a leader that has little time stores its own before what others have left. */
 static void ask_many(int from, int to)
 {
   fixture.store->leave_us = 0;

@@ -28,6 +28,7 @@ static void set_up(void)
   fixture.options.size = UINT64_C(8) << 30;
   cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
   fixture.store->leave_us = 0;
+  fixture.store->lead_us = 60000000;
 }
 
 TestSuite(store_batch, .init = set_up, .fini = close_fixture, .timeout = 60);

@@ -16,10 +16,11 @@
 
 static struct idem_error error;
 
-/* However busy the machine is, one call comes right after the other. */
+/* However busy the machine is, one call comes right after the other, and a leader has time for all. */
 static void leave_all(void)
 {
   fixture.store->leave_us = INT64_MAX;
+  fixture.store->lead_us = 60000000;
 }
 
 static void set_up(void)
@@ -128,11 +129,8 @@ Test(store_left, commands_show_them_in_the_order_in_which_they_came)
   ask(n++, IDEM_OWNED);
   ask(n++, IDEM_OWNED);
   cr_assert_geq(left(), 2);
-  /* A leader begins in the middle of them. */
-  struct commit_queue *queue = &fixture.store->stats->queue;
-  while (!queue_is_left(&queue->slot[queue->first]) ||
-         queue_is_left(&queue->slot[(queue->first + 1) % QUEUE_SLOTS]))
-    queue->first = (queue->first + 1) % QUEUE_SLOTS;
+  /* A leader has time for one. */
+  fixture.store->lead_us = 0;
   cr_assert_eq(idem_store_each(fixture.store, IDEM_NEWEST_FIRST, goes_back, &n, &error), 0);
   cr_expect_eq(n, 0);
 }
@@ -291,7 +289,9 @@ Test(store_left, what_was_acknowledged_is_there_after_kills_at_random_points)
       }
       _exit(0);
     }
-    usleep(3000 + (unsigned)rand_r(&seed) % 20000);
+    while (*acknowledged == first)
+      usleep(1000);
+    usleep((unsigned)rand_r(&seed) % 20000);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     for (; first < *acknowledged; first++) {
@@ -299,5 +299,5 @@ Test(store_left, what_was_acknowledged_is_there_after_kills_at_random_points)
       cr_assert_eq(caller_ask(&caller, "{}"), IDEM_HIT, "%d", first);
     }
   }
-  cr_expect_gt(first, KILLS);
+  cr_expect_geq(first, KILLS);
 }
