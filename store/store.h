@@ -232,7 +232,8 @@ struct idem_call {
   /* OWNED, IN_DOUBT: another call has the claim still, and is waited for no longer (`passed`). What this one
    * gets is stored if no answer is there by then. */
   bool beside;
-  /* "fleet_away" or "fleet_back": this call is the one to tell that, and `error` has a line; else NULL. */
+  /* "fleet_away" or "fleet_back": this call is the one to tell that; "fleet_alone": it is settled without the
+   * fleet, which is there for others. `error` has a line. Else NULL. */
   const char *fleet_event;
   /* After commit: a line that this call is the one to tell, of an answer of another call that could not be
    * stored; else NULL. It lasts as long as the store. */

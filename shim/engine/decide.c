@@ -272,7 +272,8 @@ static struct decision route_of(struct request *request, bool direct)
     verdict = request->api->enter(request->store, &request->bytes, &request->op, &error);
   }
   if (request->op.fleet_event) {
-    report_line_to_stderr("%s", error.text);
+    if (strcmp(request->op.fleet_event, "fleet_alone") != 0 || report_first(request->rule, ONCE_ALONE))
+      report_line_to_stderr("%s", error.text);
     request_event(request, request->op.fleet_event, error.text, 0, -1);
   }
   if (verdict == IDEM_HIT)

@@ -54,7 +54,8 @@ enum once {
   ONCE_STALLED,
   ONCE_BUDGET,
   ONCE_UNCOUNTED,
-  ONCE_FAULT
+  ONCE_FAULT,
+  ONCE_ALONE
 };
 
 /* True for the first who asks. */

@@ -60,6 +60,16 @@ static void tell_change(struct idem_store *store, struct idem_call *call, struct
     idem_error_set(why, 0, "the fleet %s is back", store->where->shown);
 }
 
+/* It is there for others, and has refused this operation, or the server of its slot is not to be found. */
+static void tell_alone(struct idem_store *store, struct idem_call *call, struct idem_error *why)
+{
+  if (call->fleet_event || idem_fleet_is_away(&store->stats->fleet))
+    return;
+  call->fleet_event = "fleet_alone";
+  idem_error_set(why, 0, "the fleet %s cannot settle this call, which is this machine's alone: %s",
+                 store->where->shown, store->fleet_api->problem(store->fleet));
+}
+
 /* The near copy. */
 
 /* Anybody who can write to the server may have written these bytes. With a key file they are what a machine
@@ -261,6 +271,8 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
   if (said != SHARED_BUSY)
     spend(store, call, limit + limit_of_sent(store));
   tell_change(store, call, why);
+  if (rc == -EREMOTEIO)
+    tell_alone(store, call, why);
   return said;
 }
 

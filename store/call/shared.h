@@ -32,7 +32,7 @@ enum shared_answer {
 
 /* With the lock of this machine held, and a snapshot pinned, which is unpinned before anybody is asked. That
  * the fleet has gone away or come back is told to one call of the machine, by call->fleet_event and a line in
- * `why`. */
+ * `why`; that it has answered, and cannot settle this operation, to each such call. */
 enum shared_answer shared_claim(struct idem_store *store, const struct idem_request *request,
                                 struct idem_call *call, struct idem_error *why);
 

@@ -461,3 +461,27 @@ Test(fleet_claims, a_record_that_somebody_has_written_is_no_answer)
   run_release(&b);
   run_release(&c);
 }
+
+/* The server is well, and all others have it. */
+Test(fleet_claims, an_operation_that_the_server_refuses_is_told_and_goes_out_alone)
+{
+  struct run a = fleet_post(body, "");
+  const char *key = redis("KEYS '*:a'");
+  redis(world_text(&w, "SET %.*sc mine", (int)strcspn(key, "\n") - 1, key));
+  run_release(&a);
+  a = fleet_post("{\"prompt\":\"another\"}", "");
+  struct run b = fleet_post_on("B", body, "");
+  expect_success(&b);
+  cr_expect_null(strstr(b.out, "X-Idempotency-Replayed"), "%s", b.out);
+  cr_expect_not_null(strstr(b.err, "cannot settle this call, which is this machine's alone"), "%s", b.err);
+  cr_expect_eq(count_of(b.err, "\n"), 1, "%s", b.err);
+  cr_expect_eq(events_of("B", "fleet_alone"), 1);
+  cr_expect_eq(events_of("B", "fleet_away"), 0);
+  struct run other = fleet_post_on("B", "{\"prompt\":\"another\"}", "");
+  expect_a_replay(&other);
+  cr_expect_str_eq(other.err, "");
+  cr_expect_eq(mock_count(&w).requests, 3);
+  run_release(&a);
+  run_release(&b);
+  run_release(&other);
+}
