@@ -184,10 +184,10 @@ HOOK(void, curl_easy_cleanup, (CURL * handle))
 /* Its transfer. */
 
 /* The app's callback calls us again for the handle that it is being called for; libcurl's answer has changed
- * in 8.15. */
+ * in 8.22. */
 static CURLcode refuse_nested(struct shadow *shadow)
 {
-  bool older = shadow->lib->version < 0x080f00;
+  bool older = shadow->lib->version < 0x081600;
   callback_error(shadow, older ? "easy handle already used in multi handle" : "");
   return older ? CURLE_FAILED_INIT : CURLE_RECURSIVE_API_CALL;
 }
