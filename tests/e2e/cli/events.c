@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Every event is as docs/events.schema.json says, and the manual and the source have the same ones. */
+#include "tests/harness/schema.h"
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +12,7 @@ static json_t *schema;
 static void set_up(void)
 {
   open_world();
-  schema = json_load_file("docs/events.schema.json", 0, NULL);
-  cr_assert_not_null(schema);
+  schema = schema_read("events.schema.json");
 }
 
 TestSuite(events, .init = set_up, .fini = close_world);
@@ -23,74 +22,16 @@ static json_t *get(json_t *object, const char *name, const char *member)
   return json_object_get(json_object_get(object, name), member);
 }
 
-/* ---- as much of JSON Schema as that file uses ---- */
-
-static bool in_list(json_t *list, json_t *value)
-{
-  size_t i;
-  json_t *item;
-  json_array_foreach(list, i, item) if (json_equal(item, value)) return true;
-  return false;
-}
-
-static bool fits(json_t *rule, json_t *value)
-{
-  const char *type = json_string_value(json_object_get(rule, "type"));
-  const char *pattern = json_string_value(json_object_get(rule, "pattern"));
-  json_t *least = json_object_get(rule, "minimum"), *list = json_object_get(rule, "enum");
-  regex_t regex;
-  if (list && !in_list(list, value))
-    return false;
-  if (type && !(strcmp(type, "string") == 0 ? json_is_string(value) : json_is_integer(value)))
-    return false;
-  if (least && json_integer_value(value) < json_integer_value(least))
-    return false;
-  if (!pattern)
-    return true;
-  cr_assert_eq(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0, "%s", pattern);
-  bool matches = regexec(&regex, json_string_value(value), 0, NULL, 0) == 0;
-  regfree(&regex);
-  return matches;
-}
-
-static void expect_members(json_t *names, json_t *event, const char *line)
-{
-  size_t i;
-  json_t *name;
-  json_array_foreach(names, i, name) cr_expect(json_object_get(event, json_string_value(name)), "no %s in %s",
-                                               json_string_value(name), line);
-}
-
-static void expect_valid(json_t *event, const char *line)
-{
-  const char *name;
-  json_t *value, *part;
-  size_t i;
-  json_object_foreach(event, name, value)
-  {
-    json_t *rule = get(schema, "properties", name);
-    cr_expect(rule, "%s is no member: %s", name, line);
-    cr_expect(!rule || fits(rule, value), "%s is not as it should be: %s", name, line);
-  }
-  expect_members(json_object_get(schema, "required"), event, line);
-  json_array_foreach(json_object_get(schema, "allOf"), i, part)
-  {
-    json_t *of = json_object_get(get(json_object_get(part, "if"), "properties", "event"), "enum");
-    cr_assert_not_null(of);
-    if (in_list(of, json_object_get(event, "event")))
-      expect_members(get(part, "then", "required"), event, line);
-  }
-}
-
 /* Every line so far; how many there are. */
 static int expect_valid_log(void)
 {
   char *log = file_read(w.log, &(size_t){0}), *rest = log, *line;
+  char fault[SCHEMA_FAULT];
   int count = 0;
   while (rest && *rest && (line = strsep(&rest, "\n"))) {
     json_t *event = json_loads(line, 0, NULL);
     cr_assert(event, "no JSON: %s", line);
-    expect_valid(event, line);
+    cr_expect(schema_fits(schema, "#", event, fault), "%s: %s", fault, line);
     json_decref(event);
     count++;
   }
@@ -160,12 +101,12 @@ Test(events, the_source_has_no_other)
           "--include=*.c | tr '\\0' '\\n' | grep -aE 'request_event|\\.name|tell\\(|begin\\(' | grep -aoE "
           "'\"[a-z_]+\"' | sort -u | tr -d '\"'");
   char *rest = r.out, *name;
-  json_t *known = json_object_get(get(schema, "properties", "event"), "enum");
+  char fault[SCHEMA_FAULT];
   int count = 0;
   expect_success(&r);
   while ((name = strsep(&rest, "\n")) && *name) {
     json_t *value = json_string(name);
-    cr_expect(in_list(known, value), "docs/events.schema.json has no event %s", name);
+    cr_expect(schema_fits(schema, "#/properties/event", value, fault), "no event %s: %s", name, fault);
     json_decref(value);
     count++;
   }
