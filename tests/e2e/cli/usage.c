@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line itself: help, mistakes, exit codes. */
+#include "tests/harness/schema.h"
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -113,6 +114,29 @@ static void expect_known(const char *command, const char *help)
 Test(cli_usage, every_option_of_the_help_is_known)
 {
   cr_expect_geq(each_command("", expect_known), 25);
+}
+
+/* The schema names a form after its command: "tape-ls"; one of several goes on: "fleet-ls". */
+static void expect_form(const char *command, const char *help)
+{
+  json_t *schema = schema_read("output.schema.json"), *form;
+  const char *name;
+  size_t len = strlen(command);
+  bool found = false;
+  json_object_foreach(json_object_get(schema, "$defs"), name, form)
+  {
+    size_t i = 0;
+    while (i < len && (name[i] == command[i] || (name[i] == '-' && command[i] == ' ')))
+      i++;
+    found |= i == len && (name[i] == '\0' || name[i] == '-');
+  }
+  cr_expect(found || !strstr(help, "  --json "), "docs/output.schema.json has no %s", command);
+  json_decref(schema);
+}
+
+Test(cli_usage, every_command_that_prints_json_has_its_form_in_the_schema)
+{
+  cr_expect_geq(each_command("", expect_form), 25);
 }
 
 Test(cli_usage, help_of_a_command_of_a_command_is_the_same_in_two_ways)
