@@ -97,10 +97,11 @@ static void begin(const struct listing *listing)
   printf("%s%s\n", listing->last, cli_style(CLI_PLAIN));
 }
 
-/* Closes the array; an empty one is [] on one line. */
-static void end(const struct listing *listing)
+/* Closes the array; an empty one is [] on one line. One that is not whole stays open, so that no program
+ * takes it for all. */
+static void end(const struct listing *listing, bool whole)
 {
-  if (listing->options->json)
+  if (listing->options->json && whole)
     fputs(listing->printed ? "\n]\n" : "]\n", stdout);
 }
 
@@ -247,7 +248,7 @@ static int list_answers(const struct cli_options *options, struct idem_store *st
   while (listing.seen)
     print(&listing, listing.kept[--listing.seen]);
   free(listing.kept);
-  end(&listing);
+  end(&listing, result == 0 || result == ENOUGH);
   return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : result == ENOUGH ? CLI_OK : result;
 }
 
@@ -362,7 +363,7 @@ static int list_records(const struct cli_options *options, const struct tape *ta
   free(listing.good);
   tape_record_release(&listing.whole);
   free(listing.above);
-  end(&listing);
+  end(&listing, code == CLI_OK);
   return code;
 }
 

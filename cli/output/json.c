@@ -99,14 +99,24 @@ size_t cli_json_flags(void)
 }
 
 /* Written at once and not dumped to a string first, since a body may be large. */
-int cli_print_json(json_t *document)
+static int print_json(json_t *document, size_t form)
 {
   if (!document)
     return cli_fail(CLI_STORE, "out of memory");
-  json_dumpf(document, stdout, JSON_INDENT(2) | cli_json_flags());
+  json_dumpf(document, stdout, form | cli_json_flags());
   putchar('\n');
   json_decref(document);
   return CLI_OK;
+}
+
+int cli_print_json(json_t *document)
+{
+  return print_json(document, JSON_INDENT(2));
+}
+
+int cli_print_json_line(json_t *document)
+{
+  return print_json(document, JSON_COMPACT);
 }
 
 /* Writing as it is made. */

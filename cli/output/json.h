@@ -34,6 +34,9 @@ void cli_json_set_bytes(json_t *object, const char *name, struct idem_span bytes
  * NULL document means that memory ran out: says so. Returns an enum cli_exit. */
 int cli_print_json(json_t *document);
 
+/* The same on one line, of a document that is one of many. */
+int cli_print_json_line(json_t *document);
+
 /* The flags that every JSON output is dumped with; add JSON_INDENT for a document that stands alone. */
 size_t cli_json_flags(void);
 

@@ -378,7 +378,10 @@ static int append(struct import *import, struct entry *entry, struct idem_reques
   call.duration_us = (uint64_t)entry->took_us;
   call.what = what_of(entry);
   call.lane = lane_of(import, entry);
-  snprintf(call.id, sizeof(call.id), "%s", text_at(entry->json, "_operation"));
+  /* As `tape export` has written it. Of another's we know nothing. */
+  const char *id = text_at(entry->json, "_operation");
+  if (strlen(id) == sizeof(call.id) - 1 && strspn(id, "0123456789abcdef") == sizeof(call.id) - 1)
+    memcpy(call.id, id, sizeof(call.id));
   /* Named as a call would be, so that a replay finds it. */
   tape_name(request, &call);
   int result = tape_append(import->writer, &call, request, &outcome, &error);

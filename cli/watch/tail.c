@@ -63,8 +63,7 @@ static void put(const struct cli_options *options, const struct cli_log *log, co
     return;
   }
   /* From the document and not from the file, so that each is one line whatever is in it. */
-  json_dumpf(log->document, stdout, JSON_COMPACT | cli_json_flags());
-  putchar('\n');
+  cli_print_json_line(json_incref(log->document));
 }
 
 /* Where the last of the events that are there begins is known when all were read; so

@@ -230,22 +230,24 @@ static int look(struct top *top)
 
 /* JSON. */
 
-/* Of reasons there is one number, for each such call was sent. */
+/* Of reasons there is one number, for each such call was sent. A program's name need not be UTF-8. */
 static json_t *tallies_json(const struct tallies *tallies, bool calls_only)
 {
   json_t *object = json_object();
   for (size_t i = 0; i < tallies->count; i++) {
     const struct tally *tally = &tallies->row[i];
-    json_object_set_new(object, tally->name,
+    json_t *name = cli_json_string(tally->name);
+    json_object_set_new(object, json_string_value(name),
                         calls_only
                             ? json_integer((json_int_t)tally->calls)
                             : json_pack("{s:I, s:I, s:I}", "calls", (json_int_t)tally->calls, "answered",
                                         (json_int_t)tally->hits, "sent", (json_int_t)tally->live));
+    json_decref(name);
   }
   return object;
 }
 
-static int print_top_json(const struct top *top)
+static json_t *top_json(const struct top *top)
 {
   char when[CLI_UNIT_SIZE];
   const uint64_t *counter = top->stats.counter;
@@ -253,12 +255,13 @@ static int print_top_json(const struct top *top)
   for (size_t i = 0; i < top->count; i++) {
     const struct call *call = &top->call[i];
     json_array_append_new(upstream,
-                          json_pack("{s:s, s:i, s:s, s:s, s:s, s:f, s:b}", "id", call->id, "pid",
-                                    (int)call->pid, "program", call->program, "host", call->host, "path",
-                                    call->path, "seconds", (double)(top->looked_us - call->since_us) / 1e6,
-                                    "waited_for", (int)call->waited));
+                          json_pack("{s:s, s:i, s:o, s:o, s:o, s:f, s:b}", "id", call->id, "pid",
+                                    (int)call->pid, "program", cli_json_string(call->program), "host",
+                                    cli_json_string(call->host), "path", cli_json_string(call->path),
+                                    "seconds", (double)(top->looked_us - call->since_us) / 1e6, "waited_for",
+                                    (int)call->waited));
   }
-  return cli_print_json(json_pack(
+  return json_pack(
       "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:{s:f, s:I, s:I, s:I}, s:o, s:o, s:o}", "time",
       cli_timestamp(when, top->looked_us), "upstream", upstream, "calls",
       (json_int_t)counter[IDEM_COUNTER_calls], "hits", (json_int_t)counter[IDEM_COUNTER_hits], "joins",
@@ -267,7 +270,7 @@ static int print_top_json(const struct top *top)
       (double)counter[IDEM_COUNTER_ms_saved] / 1000, "bytes", (json_int_t)counter[IDEM_COUNTER_bytes_saved],
       "input_tokens", (json_int_t)counter[IDEM_COUNTER_input_tokens_saved], "output_tokens",
       (json_int_t)counter[IDEM_COUNTER_output_tokens_saved], "hosts", tallies_json(&top->hosts, false),
-      "programs", tallies_json(&top->programs, false), "bypass_reasons", tallies_json(&top->reasons, true)));
+      "programs", tallies_json(&top->programs, false), "bypass_reasons", tallies_json(&top->reasons, true));
 }
 
 /* The screen. */
@@ -384,7 +387,7 @@ static int watch(struct top *top)
   while ((code = look(top)) == CLI_OK && !stopped && !ferror(stdout)) {
     fputs(screen ? "\033[H\033[J" : "", stdout);
     if (top->options->json)
-      code = print_top_json(top);
+      code = cli_print_json_line(top_json(top));
     else
       print_screen(top);
     fflush(stdout);
@@ -404,7 +407,7 @@ static int top(const struct cli_options *options, struct idem_store *store, char
   bool once = options->once || (!options->json && !cli_on_terminal());
   if (code == CLI_OK && once && (code = look(&top)) == CLI_OK) {
     if (options->json)
-      code = print_top_json(&top);
+      code = cli_print_json(top_json(&top));
     else
       print_screen(&top);
   } else if (code == CLI_OK) {

@@ -261,8 +261,12 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
     /* Something stands there that is no answer of ours. It is paid for again, and takes its place. */
     call_count(store, call, COUNTED_DAMAGED, IDEM_COUNTER_damaged);
     claim.most_age_ms = -2;
-    if (store->fleet_api->claim(store->fleet, &limit, &claim) == 0 && claim.verdict != IDEM_FLEET_ANSWER)
-      said = take_verdict(store, call, &claim);
+    if (store->fleet_api->claim(store->fleet, &limit, &claim) == 0) {
+      if (claim.verdict == IDEM_FLEET_ANSWER)
+        store->fleet_api->answer_free(&claim);
+      else
+        said = take_verdict(store, call, &claim);
+    }
   }
   atomic_store_explicit(&store->fleet_hits, said == SHARED_HIT, memory_order_relaxed);
   if (rc == 0)

@@ -141,6 +141,22 @@ Test(outputs, doctor_is_as_the_schema_says)
   expect_printed(1, "doctor", "doctor --json --prove -- sh -c 'echo no >&2; exit 3' {URL}");
 }
 
+/* Of `top` without --once, as long as it runs; the reader has whole ones as they come. */
+static void expect_a_document_a_line(void)
+{
+  struct run top = start_plain(&w, "idemshim", "top", "--json", NULL);
+  wait_until((run_look(&top), top.out && count_of(top.out, "\n") >= 1));
+  *strchr(top.out, '\n') = '\0';
+  json_t *first = json_loads(top.out, 0, NULL);
+  cr_assert(first, "no JSON: %s", top.out);
+  expect_fits("top", first, "top");
+  json_decref(first);
+  run_signal(&top, SIGTERM);
+  run_wait(&top);
+  cr_expect_eq(top.status, 0, "%s", top.err);
+  run_release(&top);
+}
+
 Test(outputs, tail_and_top_are_as_the_schema_says)
 {
   call("{} \"$URL\"");
@@ -154,6 +170,7 @@ Test(outputs, tail_and_top_are_as_the_schema_says)
   cr_expect_geq(json_object_size(json_object_get(top, "programs")), 1);
   cr_expect_eq(json_object_size(json_object_get(top, "bypass_reasons")), 1);
   json_decref(top);
+  expect_a_document_a_line();
   run_signal(&owner, SIGKILL);
   run_wait(&owner);
   run_release(&owner);
@@ -245,6 +262,23 @@ Test(outputs, gc_and_verify_are_as_the_schema_says)
   run_release(&damage);
 }
 
+Test(outputs, a_program_whose_name_is_no_text_is_in_top)
+{
+  struct run copy = run_shell_plain(&w, "cp \"$(command -v curl)\" ~/\"$(printf 'c\\377')\"");
+  expect_success(&copy);
+  struct run owner = start_shim(&w, "sh", "-c", "exec ~/c* -sS -d 1 \"$URL?mock=latency_ms%3D60000\"", NULL);
+  wait_until(mock_count(&w).requests == 1);
+  json_t *top = NULL;
+  wait_until((json_decref(top), top = printed(0, "top", "top --once --json"),
+              json_array_size(json_object_get(top, "upstream")) == 1));
+  cr_expect_eq(json_object_size(json_object_get(top, "programs")), 1);
+  json_decref(top);
+  run_signal(&owner, SIGKILL);
+  run_wait(&owner);
+  run_release(&owner);
+  run_release(&copy);
+}
+
 Test(outputs, a_durable_run_is_as_the_schema_says)
 {
   struct run r =
@@ -285,6 +319,28 @@ Test(outputs, a_tape_is_as_the_schema_says)
   cr_expect_geq(json_array_size(json_object_get(torn, "findings")), 1);
   json_decref(diff);
   json_decref(torn);
+}
+
+/* An archive may say anything of an operation; a half of a character is no name. */
+Test(outputs, a_foreign_name_of_an_operation_is_not_taken)
+{
+  static const char har[] =
+      "{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":\"a\",\"version\":\"1\"},\"entries\":[{"
+      "\"_operation\":\"\303\251\303\251\303\251\303\251\303\251\303\251\303\251\303\251\303\251x\","
+      "\"startedDateTime\":\"2026-11-01T10:00:00.000Z\",\"time\":1,\"request\":{\"method\":\"POST\","
+      "\"url\":\"http://a.example/\",\"httpVersion\":\"HTTP/1.1\",\"headers\":[],\"queryString\":[],"
+      "\"cookies\":[],\"headersSize\":-1,\"bodySize\":0},\"response\":{\"status\":200,\"statusText\":\"OK\","
+      "\"httpVersion\":\"HTTP/1.1\",\"headers\":[],\"cookies\":[],\"content\":{\"size\":1,\"mimeType\":"
+      "\"text/plain\",\"text\":\"a\"},\"redirectURL\":\"\",\"headersSize\":-1,\"bodySize\":1},"
+      "\"cache\":{},\"timings\":{\"send\":0,\"wait\":1,\"receive\":0}}]}}";
+  world_env(&w, "HAR", "%s", world_write(&w, "har", har, strlen(har)));
+  struct run r = run_shell_plain(&w, "idemshim tape import --hosts a.example -o ~/imported \"$HAR\"");
+  expect_success(&r);
+  json_t *list = printed(0, "tape-ls", "tape ls --json ~/imported");
+  cr_expect_eq(json_array_size(list), 1);
+  expect_printed(0, "tape-show", "tape show --json ~/imported 1");
+  json_decref(list);
+  run_release(&r);
 }
 
 /* ---- the same ones everywhere ---- */
