@@ -161,11 +161,16 @@ Test(cli_doctor_prove, the_headline_is_what_the_proof_shows)
 
 /* ---- live ---- */
 
-/* A program whose address is in its code. */
-static const char *make_fixed(const char *body)
+static void need_no_sanitizer(void)
 {
   if (getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("a sanitizer's runtime must come first, and doctor preloads the library alone");
+}
+
+/* A program whose address is in its code. */
+static const char *make_fixed(const char *body)
+{
+  need_no_sanitizer();
   const char *source = world_text(&w,
                                   "#include <curl/curl.h>\n#include <stdio.h>\n#include <unistd.h>\n"
                                   "int main(void) {\n"
@@ -225,6 +230,7 @@ Test(cli_doctor_prove_live, a_program_that_calls_past_it_shows_nothing)
 /* A GET, which no rule takes. */
 Test(cli_doctor_prove_live, what_no_rule_takes_is_told_with_its_server)
 {
+  need_no_sanitizer();
   const char *url = world_url(&w, "/v1/chat/completions"), *server = world_url(&w, "");
   const char *both = world_text(&w, "curl -sS -d '{}' '%s'; curl -sS '%s'", url, url);
   json_t *mixed = prove_by("--live", 1, (const char *const[]){"sh", "-c", both, NULL});
