@@ -16,6 +16,7 @@ enum { LOOPS = sizeof loops / sizeof *loops };
 /* More than a socket holds. */
 static const char large[] = "/v1/chat/completions?mock=size%3D3000000,chunk%3D20000";
 static const char small[] = "/v1/chat/completions?mock=size%3D5000,chunk%3D1000";
+static const char in_one_piece[] = "/v1/chat/completions?mock=size%3D5000";
 static const char slow[] = "/v1/chat/completions?mock=latency_ms%3D300,size%3D5000";
 
 static struct run moment(bool shim, const char *name, const char *loop, const char *target)
@@ -109,13 +110,14 @@ Test(multi_moments, a_reset_in_an_easy_call)
 
 Test(multi_moments, what_goes_on_after_a_reset_in_an_easy_call)
 {
+  /* libcurl takes what it has not read of an answer in pieces for the beginning of the next. */
   const char *name = "reset-in-an-easy-call-and-go-on";
-  struct run plain = moment(false, name, "poll", small);
+  struct run plain = moment(false, name, "poll", in_one_piece);
   mock_reset(&w);
-  expect_the_same(name, "poll", &plain, small);
-  expect_the_same(name, "poll", &plain, small);
+  expect_the_same(name, "poll", &plain, in_one_piece);
+  expect_the_same(name, "poll", &plain, in_one_piece);
   world_env(&w, "IDEMSHIM_DELIVERY", "transport");
-  expect_the_same(name, "poll", &plain, small);
+  expect_the_same(name, "poll", &plain, in_one_piece);
   /* Before, the first is not stored, and what goes on is a GET, which no rule wants. */
   int requests = libcurl_version() < 0x081600 ? 6 : 2;
   cr_expect_eq(mock_count(&w).requests, requests, "%ld", mock_count(&w).requests);
