@@ -144,6 +144,18 @@ int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, co
   return client_run_replicated(client, limit, NULL, sent, count, 0, out);
 }
 
+/* As many replies as there are commands, whatever they are. */
+int client_read(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *route,
+                const struct link_command *commands, size_t count, struct reply **out)
+{
+  (void)client, (void)limit, (void)route, (void)commands;
+  if (!left)
+    return -ETIMEDOUT;
+  *out = calloc(1, sizeof(**out));
+  make_list(*out, count, 0);
+  return 0;
+}
+
 int client_wait(struct idem_fleet_client *client, unsigned wait_ms, const char *route,
                 const struct link_word *sent, size_t count, struct reply **out)
 {
@@ -225,12 +237,13 @@ static void hear(void *arg, enum idem_fleet_finding finding, const char *what, c
   read_all(text, strlen(text));
 }
 
-static void claim(struct idem_fleet_client *client, idem_fleet_limit *limit)
+/* By a claim, or by a look that claims nothing. */
+static void ask(struct idem_fleet_client *client, idem_fleet_limit *limit, bool claims)
 {
   static const uint8_t print[IDEM_FLEET_KEY];
   const int64_t ten_years_ms = INT64_C(10) * 365 * 86400 * 1000;
   struct idem_fleet_claim claim = {.fingerprint = print, .most_age_ms = -1, .keep_ms = 1000};
-  if (idem_fleet_api.claim(client, limit, &claim) < 0)
+  if ((claims ? idem_fleet_api.claim : idem_fleet_api.look)(client, limit, &claim) < 0)
     return;
   bool has_times = claim.verdict == IDEM_FLEET_ANSWER || claim.verdict == IDEM_FLEET_BUSY;
   if (has_times &&
@@ -254,9 +267,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   uint64_t next = 0;
   at = data, left = size;
   while (left) {
-    switch (byte() % 9) {
+    switch (byte() % 10) {
     case 0:
-      claim(&client, &limit);
+    case 9:
+      ask(&client, &limit, byte() % 2);
       break;
     case 1:
       idem_fleet_api.sent(&client, &limit, &fence, byte() % 2);
