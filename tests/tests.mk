@@ -279,7 +279,7 @@ growth: setup-bench
 # leaves its input in build/fuzz. Each adds its line, as in torture.
 FLEET_FUZZERS := fuzz_reply fuzz_verbs
 FUZZERS := $(filter-out $(if $(HAS_FLEET),,$(FLEET_FUZZERS)),$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
-FUZZ_CFLAGS := $(filter -std=% -W% -I% -D%,$(CFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+FUZZ_CFLAGS := $(filter -std=% -W% -I% -D%,$(CFLAGS)) -DIDEM_SANITIZED -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 
 $(B)/fuzz/fuzz_verbs: fleet/verbs.c fleet/check.c
 $(FLEET_FUZZERS:%=$(B)/fuzz/%): $(B)/fuzz/%: tests/fuzz/%.c fleet/reply.c $(wildcard fleet/*.h)
