@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   bool json = digest_of(whole, NULL, digest);
   require(digest_of(whole, &ignored, less) == json);
   document_read(whole, &document);
-  require(document.json == json);
+  /* It takes several behind each other, too. */
+  require(json ? document.json && !document.several : !document.json || document.several);
   bool sound = false;
   require(json_find(whole, &all, check_place, &sound) == json);
   sound = true;

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct world w;
 
@@ -32,6 +33,12 @@ void open_bare_world(void)
 void close_world(void)
 {
   world_close(&w);
+}
+
+bool is_under_thread_sanitizer(void)
+{
+  const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
+  return sanitizer && strstr(sanitizer, "tsan");
 }
 
 unsigned libcurl_version(void)

@@ -22,6 +22,9 @@ void open_bare_world(void);
 
 void close_world(void);
 
+/* Programs and the library are built with it, and its runtime comes first in them. */
+bool is_under_thread_sanitizer(void);
+
 /* The version of the libcurl that programs have: 0x075000 is 7.80. */
 unsigned libcurl_version(void);
 

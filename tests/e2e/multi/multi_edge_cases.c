@@ -263,8 +263,7 @@ Test(multi_moments, an_app_that_does_not_ask_how_many_run)
 /* The parent's feeder waits for the time of the next chunk; the child needs one of its own. */
 Test(multi_moments, a_fork_while_replays_wait_for_their_time)
 {
-  const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
-  if (sanitizer && strstr(sanitizer, "tsan"))
+  if (is_under_thread_sanitizer())
     cr_skip_test("the thread sanitizer allows no thread after such a fork");
   const char *target =
       world_text(&w, "%s", "/v1/chat/completions?mock=size%3D5000,chunk%3D1000,chunk_delay_ms%3D40");

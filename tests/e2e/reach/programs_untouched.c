@@ -218,8 +218,8 @@ Test(bystanders, a_child_of_a_process_that_opens_the_store)
  * them, and does not wait. */
 Test(bystanders, a_child_of_a_process_that_registers_the_fork_handlers)
 {
-  const char *const moments[] = {"before", "after"}, *sanitizer = getenv("IDEM_SAN_PRELOAD");
-  if (sanitizer && strstr(sanitizer, "tsan"))
+  const char *const moments[] = {"before", "after"};
+  if (is_under_thread_sanitizer())
     cr_skip_test(
         "the thread sanitizer registers handlers of its own before a program can have a function called");
   for (int i = 0; i < 2; i++) {
@@ -236,8 +236,7 @@ Test(bystanders, a_child_of_a_process_that_registers_the_fork_handlers)
 /* The child's own call is not stored, and is a hit where the process's has been. */
 static void expect_child(const char *how, long plain_requests, long first_requests)
 {
-  const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
-  if (sanitizer && strstr(sanitizer, "tsan"))
+  if (is_under_thread_sanitizer())
     cr_skip_test("the thread sanitizer has no children that share memory");
   const char *url = world_url(&w, "/v1/chat/completions");
   struct run plain = run_plain(&w, "shared_memory", how, url, body, NULL);
@@ -270,8 +269,7 @@ Test(bystanders, a_child_by_clone_that_shares_memory_calls_untouched)
 /* Nothing of such a child is noted, recorded or found in a tape that is being written. */
 static void expect_unseen_child(const char *mode, const char *event)
 {
-  const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
-  if (sanitizer && strstr(sanitizer, "tsan"))
+  if (is_under_thread_sanitizer())
     cr_skip_test("the thread sanitizer has no children that share memory");
   const char *url = world_url(&w, "/v1/chat/completions"), *tape = world_path(&w, "tape");
   world_env(&w, "IDEMSHIM_MODE", "%s", mode);

@@ -120,8 +120,7 @@ Test(unmatched, one_process_of_a_run_says_it_for_all)
  * program's ends nothing. */
 Test(unmatched, each_says_it_where_it_cannot_be_noted)
 {
-  const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
-  if (sanitizer && strstr(sanitizer, "tsan"))
+  if (is_under_thread_sanitizer())
     cr_skip_test("the thread sanitizer writes to a file of its own");
   const char *script =
       world_text(&w, "for n in 1 2; do curl -sS -o /dev/null -d '{}' '%s' || exit 9; done", url());

@@ -316,7 +316,7 @@ Test(replay, stats_count_what_was_saved)
 Test(replay, a_callback_may_write_into_what_it_is_given)
 {
   /* A program that sums a megabyte a thousand times takes a minute under the thread sanitizer. */
-  const char *const sizes[] = {"100", "70000", getenv("IDEM_SAN_PRELOAD") ? "300000" : "1000000"};
+  const char *const sizes[] = {"100", "70000", is_under_thread_sanitizer() ? "300000" : "1000000"};
   const size_t calls = KEPT_REPEATS + 5;
   for (size_t i = 0; i < 3; i++) {
     const char *url = world_url(&w, world_text(&w, "/v1/chat/completions?mock=size%%3D%s", sizes[i]));

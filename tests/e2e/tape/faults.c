@@ -135,8 +135,7 @@ Test(tape_faults, calls_of_a_live_run_end_as_was_asked_and_are_not_sent)
 Test(tape_faults, in_a_multi_and_with_the_programs_own_time_it_is_the_same)
 {
   static const char late[] = "curl: (28) Operation timed out after 1000 milliseconds with 0 bytes received";
-  const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
-  if (sanitizer && strstr(sanitizer, "tsan"))
+  if (is_under_thread_sanitizer())
     cr_skip_test(
         "the command preloads the library alone, and the thread sanitizer must see each thread begin");
   struct run multi = run_with(
