@@ -42,18 +42,21 @@ int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct id
   return 0;
 }
 
-/* A batch takes so long, and the pause behind it is longer than the naps of who waits for it (lmdb/gate.c).
- * Large ones cost less, for names are digests, and of few answers each is on a page of its own. */
-enum { GC_LONGEST_US = 20000, GC_PAUSE_US = 2500, GC_BATCH_LEAST = 32 };
+/* A batch takes so long while others write, and so long while nobody does, which is less than an app waits at
+ * the gate (lmdb/gate.h); who comes to wait ends it, and what is left then is its commit. The pause behind it
+ * is longer than the naps of who waits. Large ones cost less, for names are digests, and of few answers each is
+ * on a page of its own. */
+enum { GC_LONGEST_US = 20000, GC_LONGEST_ALONE_US = 60000, GC_PAUSE_US = 2500, GC_BATCH_LEAST = 32 };
 
 /* `alone`: no other writer's transaction was between this batch and the one before it. */
 static unsigned next_size(unsigned size, int64_t took_us, bool alone)
 {
-  if (took_us > GC_LONGEST_US)
+  int64_t longest_us = alone ? GC_LONGEST_ALONE_US : GC_LONGEST_US;
+  if (!alone && size > EVICT_BATCH)
+    return EVICT_BATCH;
+  if (took_us > longest_us)
     return size > GC_BATCH_LEAST ? size / 2 : size;
-  if (!alone)
-    return size < EVICT_BATCH ? size : EVICT_BATCH;
-  return took_us < GC_LONGEST_US / 2 ? 2 * size : size;
+  return alone && took_us < longest_us / 2 ? 2 * size : size;
 }
 
 static int sweep(struct idem_store *store, struct evict_pass pass, struct evicted *gone,
@@ -64,6 +67,7 @@ static int sweep(struct idem_store *store, struct evict_pass pass, struct evicte
   int64_t began = clock_steady_us();
   int rc;
   pass.most = GC_BATCH_LEAST;
+  pass.yields = true;
   while ((rc = evict_batch(store, &pass, gone, error)) > 0) {
     pass.most = next_size(pass.most, clock_steady_us() - began, pass.number == before + 1);
     before = pass.number;

@@ -37,7 +37,20 @@ struct sweep {
   int64_t before;                      /* what was to end, or began, before this goes */
   uint64_t enough, bytes;              /* stops there */
   unsigned look, most, count, found;   /* entries looked at, dropped, victims among them */
+  unsigned queued;                     /* so many writes waited when it began */
+  bool stopped;                        /* for one that has come since */
 };
+
+/* A batch that ends sooner still pays for what each has to do. */
+enum { YIELD_LEAST = 32 };
+
+/* Whether the batch has enough; asked behind each that is dropped. */
+static bool is_full(struct sweep *sweep)
+{
+  sweep->stopped = sweep->pass->yields && sweep->count >= YIELD_LEAST &&
+                   queue_count(&sweep->store->stats->queue) > sweep->queued;
+  return sweep->stopped || sweep->count >= sweep->most || sweep->bytes >= sweep->enough;
+}
 
 /* One entry of an index and the answer that it leads to. The visitors return 1 where the batch has enough,
  * which ends the walk. A name in the index by age is the second half of one in that by expiry: the victim has
@@ -57,7 +70,8 @@ static int drop_answer(struct sweep *sweep, enum pages_tree index, struct idem_s
   sweep->bytes += victim->bytes;
   /* The entry itself, too, should its answer be gone. */
   rc = named ? 0 : writer_delete(sweep->writer, index, name.data, name.len);
-  return rc < 0 ? rc : ++sweep->count >= sweep->most || sweep->bytes >= sweep->enough;
+  sweep->count++;
+  return rc < 0 ? rc : is_full(sweep);
 }
 
 static int drop_expired(void *arg, struct idem_span name, struct idem_span key)
@@ -199,6 +213,7 @@ static int batch(struct idem_store *store, struct evict_pass *pass, uint64_t eno
   pass->look = LOOK_MOST;
   if (!sweep.victims)
     return idem_error_set(error, -ENOMEM, "no memory");
+  sweep.queued = queue_count(&store->stats->queue);
   int rc = state_write(store, sweep_body, &sweep, error);
   free(sweep.victims);
   if (rc < 0)
@@ -207,7 +222,7 @@ static int batch(struct idem_store *store, struct evict_pass *pass, uint64_t eno
   if (pass->kind != EVICT_STRAYS)
     *(kinds[pass->kind].drop == drop_claim ? &gone->claims : &gone->answers) += sweep.count;
   /* An index ends a batch also at the first entry that may stay. */
-  return pass->from_len ? rc : sweep.count >= most || sweep.bytes >= enough;
+  return pass->from_len ? rc : sweep.stopped || sweep.count >= most || sweep.bytes >= enough;
 }
 
 int evict_batch(struct idem_store *store, struct evict_pass *pass, struct evicted *gone,

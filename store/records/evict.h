@@ -48,6 +48,7 @@ struct evict_pass {
   enum evict_kind kind;
   int64_t age_us;  /* what is older goes */
   unsigned most;   /* a batch drops; 0: EVICT_BATCH */
+  bool yields;     /* a batch ends early where somebody comes to wait for it */
   uint64_t number; /* of its last transaction: the next one's is greater by one if nobody else has written */
   unsigned look;   /* its own: so many entries are looked at, */
   size_t from_len; /* from here on */

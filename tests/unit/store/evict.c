@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -445,6 +446,48 @@ Test(store_room, a_claim_of_the_dead_goes_with_what_its_content_was_noted_under)
   cr_expect_eq(evict_batch(fixture.store, &all, &gone, &error), 0);
   cr_expect_eq(gone.claims, 1);
   cr_expect_eq(claims(), 0);
+}
+
+static void *come_and_go(void *over)
+{
+  struct commit_queue *queue = &fixture.store->stats->queue;
+  while (!atomic_load((atomic_bool *)over)) {
+    struct queue_slot *slot = queue_take(queue, 1);
+    queue_publish(queue, slot);
+    sched_yield();
+    queue_withdraw(queue, slot);
+  }
+  return NULL;
+}
+
+/* Returns how many a batch has dropped while somebody came to wait, and went, all the time. */
+static uint64_t drop_beside_others(struct evict_pass *pass)
+{
+  struct evicted gone = {0};
+  atomic_bool over = false;
+  pthread_t thread;
+  cr_assert_eq(pthread_create(&thread, NULL, come_and_go, &over), 0);
+  cr_expect_geq(evict_batch(fixture.store, pass, &gone, &error), 0);
+  atomic_store(&over, true);
+  pthread_join(thread, NULL);
+  return gone.answers;
+}
+
+Test(store_room, a_batch_that_yields_ends_where_somebody_comes_to_wait)
+{
+  enum { ANSWERS = 300, MOST = 100 };
+  uint64_t gone;
+  do {
+    struct evict_pass pass = {.kind = EVICT_OLDEST, .most = MOST};
+    for (int i = 0; i < ANSWERS; i++)
+      ask_number(i, 100);
+    cr_expect_eq(drop_beside_others(&pass), MOST, "it does not yield");
+    pass.yields = true;
+    uint64_t before = entries(PAGES_ANSWERS);
+    gone = drop_beside_others(&pass);
+    cr_expect_eq(entries(PAGES_ANSWERS), before - gone);
+  } while (gone == MOST);
+  cr_expect_geq(gone, 32);
 }
 
 /* Those that stay are looked at once: a batch goes on behind them, and does not begin anew. */
