@@ -7,31 +7,35 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
-/* Where the counts of tokens stand; a later place outranks an earlier one. */
-#define PLACE(first, ...)                                                                                    \
-  {                                                                                                          \
-    {first, __VA_ARGS__}, sizeof(first) - 1                                                                  \
-  }
-static const struct {
-  const char *path[3];
-  unsigned char len; /* of the first */
-} places[] = {
-    PLACE("usage", NULL),              /* OpenAI, Anthropic message_delta, Bedrock */
-    PLACE("usage", "tokens"),          /* Cohere v2 */
-    PLACE("response", "usage"),        /* OpenAI responses, streamed */
-    PLACE("message", "usage"),         /* Anthropic message_start */
-    PLACE("delta", "usage", "tokens"), /* Cohere v2, streamed */
-    PLACE("usageMetadata", NULL),      /* Gemini */
-    PLACE("meta", "billed_units"),     /* Cohere v1 */
-    PLACE("meta", "tokens"),
-    PLACE("response", "meta", "billed_units"), /* Cohere v1, streamed */
-    PLACE("response", "meta", "tokens"),
-    PLACE("x_groq", "usage"),                        /* Groq, streamed */
-    PLACE("metadata", "usage"),                      /* Nova, streamed by Bedrock */
-    PLACE("amazon-bedrock-invocationMetrics", NULL), /* in the last event of any model there */
-    {{NULL}, 0},                                     /* Ollama has them beside the answer */
-};
-_Static_assert(COUNT(places) == DOCUMENT_PLACES, "a row for each");
+/* Where the counts of tokens stand; a later place outranks an earlier one. Each has a number, which is its
+ * bit, and the last is the document itself: Ollama has them beside the answer. */
+#define PLACES(PLACE, n)                                                                                     \
+  PLACE(n, 0, "usage", NULL)              /* OpenAI, Anthropic message_delta, Bedrock */                     \
+  PLACE(n, 1, "usage", "tokens")          /* Cohere v2 */                                                    \
+  PLACE(n, 2, "response", "usage")        /* OpenAI responses, streamed */                                   \
+  PLACE(n, 3, "message", "usage")         /* Anthropic message_start */                                      \
+  PLACE(n, 4, "delta", "usage", "tokens") /* Cohere v2, streamed */                                          \
+  PLACE(n, 5, "usageMetadata", NULL)      /* Gemini */                                                       \
+  PLACE(n, 6, "meta", "billed_units")     /* Cohere v1 */                                                    \
+  PLACE(n, 7, "meta", "tokens")                                                                              \
+  PLACE(n, 8, "response", "meta", "billed_units") /* Cohere v1, streamed */                                  \
+  PLACE(n, 9, "response", "meta", "tokens")                                                                  \
+  PLACE(n, 10, "x_groq", "usage")                        /* Groq, streamed */                                \
+  PLACE(n, 11, "metadata", "usage")                      /* Nova, streamed by Bedrock */                     \
+  PLACE(n, 12, "amazon-bedrock-invocationMetrics", NULL) /* in the last event of any model there */
+enum { PLACE_ROOT = 13 };
+_Static_assert(PLACE_ROOT + 1 == DOCUMENT_PLACES, "a bit for each");
+
+#define PATH(n, number, ...) [number] = {__VA_ARGS__},
+static const char *const places[DOCUMENT_PLACES][3] = {PLACES(PATH, )};
+
+/* Those whose first word is so long: most names of a document are as long as none. */
+#define LENGTHS(OF)                   OF(4) OF(5) OF(6) OF(7) OF(8) OF(13) OF(32)
+#define BIT_IF(n, number, first, ...) | (uint32_t)(sizeof(first) - 1 == (n)) << (number)
+#define ROW(n)                        [n] = 0 PLACES(BIT_IF, n),
+#define ALL_OF(n)                     PLACES(BIT_IF, n)
+static const uint32_t places_of_length[] = {LENGTHS(ROW)};
+_Static_assert((0 LENGTHS(ALL_OF)) == (1 << PLACE_ROOT) - 1, "a length is not in LENGTHS");
 
 /* What they are called: of a kind the first that is there, and what comes on top of just that one. OpenAI's
  * `prompt_tokens` has the cached tokens in it, Anthropic's `input_tokens` has not. */
@@ -79,7 +83,7 @@ void counts_take(struct document_reader *reader, size_t depth, bool escaped)
       continue;
     for (size_t j = 0; j < COUNT(places); j++) {
       /* A place whose way ends with the container that this number is a member of. */
-      bool at_root = !places[j].len, ends_here = depth > 3 || !places[j].path[depth - 1];
+      bool at_root = j == PLACE_ROOT, ends_here = depth > 3 || !places[j][depth - 1];
       if (counts[i].at_root != at_root || !ends_here || !(reader->places[depth - 1] >> j & 1))
         continue;
       if (!reader->counted)
@@ -92,12 +96,14 @@ void counts_take(struct document_reader *reader, size_t depth, bool escaped)
 
 void counts_enter(struct document_reader *reader, size_t depth, bool escaped)
 {
-  for (uint32_t left = reader->places[depth - 1]; left; left &= left - 1) {
+  struct idem_span name = reader->cursor.name;
+  uint32_t left = reader->places[depth - 1];
+  if (depth == 1 && !escaped)
+    left &= name.len < COUNT(places_of_length) ? places_of_length[name.len] : 0;
+  for (; left; left &= left - 1) {
     size_t j = (size_t)__builtin_ctz(left);
-    if (depth == 1 && !escaped && places[j].len != reader->cursor.name.len)
-      continue;
-    const char *word = places[j].path[depth - 1];
-    if (word && words_are_all_of(reader->cursor.name, escaped, word))
+    const char *word = places[j][depth - 1];
+    if (word && words_are_all_of(name, escaped, word))
       reader->places[depth] |= (uint32_t)1 << j;
   }
 }

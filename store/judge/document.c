@@ -113,57 +113,91 @@ static const struct {
                [12] = OF(12), [13] = OF(13), [14] = OF(14), [15] = OF(15), [17] = OF(17)};
 
 /* And what is deeper in it, by its first word; `*` is an element of an array. A way has four words at most,
- * and begins at the root of a document; take_value() compares one of them at each depth. */
+ * and begins at the root of a document; take_value() compares one of them at each depth. The first ones stand
+ * by their lengths, as the members do. */
 struct way {
   const char *path[DOCUMENT_DEPTH - 1]; /* the words behind the first */
   enum fact fact;
 };
-#define WAYS(first, ...)                                                                                     \
+#define WAYS(len, first, ...)                                                                                \
   {                                                                                                          \
-    first, sizeof(first) - 1, COUNT(((const struct way[]){__VA_ARGS__})), (const struct way[])               \
+    first,                                                                                                   \
+        COUNT(((const struct way[]){__VA_ARGS__})) + 0 * sizeof(char[sizeof(first) - 1 == (len) ? 1 : -1]),  \
+        (const struct way[])                                                                                 \
     {                                                                                                        \
       __VA_ARGS__                                                                                            \
     }                                                                                                        \
   }
-static const struct ways {
+struct ways {
   const char *first;
-  unsigned char len, count;
+  size_t count;
   const struct way *way;
-} ways[] = {
-    WAYS("error", {{"message"}, FACT_ERROR_WORDS}, {{"code"}, FACT_ERROR_WORDS}),
-    WAYS("data", {{"error", "message"}, FACT_ERROR_WORDS}, {{"task_status"}, FACT_TASK_STATUS},
+};
+static const struct ways ways_of_4[] = {
+    WAYS(4, "data", {{"error", "message"}, FACT_ERROR_WORDS}, {{"task_status"}, FACT_TASK_STATUS},
          {{"status"}, FACT_DATA_STATUS}, {{"message"}, FACT_DATA_WORDS}, {{"id"}, FACT_DATA_ID},
          {{"audio"}, FACT_DATA_AUDIO}, {{"last_error", "code"}, FACT_CODE}, {{"taskId"}, FACT_DATA_TICKET},
          {{"task_id"}, FACT_DATA_TICKET}), /* Dify, Coze, MiniMax and others */
-    WAYS("result", {{"error", "message"}, FACT_ERROR_WORDS}),
-    WAYS("response", {{"error"}, FACT_ERROR}, {{"status"}, FACT_STATUS},
-         {{"incomplete_details", "reason"}, FACT_INCOMPLETE_REASON}),
-    WAYS("Response", {{"Error"}, FACT_ERROR}, {{"ErrorMsg", "Code"}, FACT_CODE}),
-    WAYS("ResponseMetadata", {{"Error"}, FACT_ERROR}),
-    WAYS("Output", {{"__type"}, FACT_EXCEPTION}),
-    WAYS("choices", {{"*"}, FACT_CHOICE}, {{"*", "index"}, FACT_CHOICE_INDEX}, {{"*", "error"}, FACT_ERROR},
-         {{"*", "delta", "error"}, FACT_ERROR}, {{"*", "message", "error"}, FACT_ERROR},
-         {{"*", "finish_reason"}, FACT_CHOICE_FINISH}),
-    WAYS("delta", {{"error"}, FACT_ERROR}, {{"finish_reason"}, FACT_FINISH},
-         {{"stop_reason"}, FACT_FINISH}),    /* Cohere v2, Anthropic */
-    WAYS("x_groq", {{"error"}, FACT_ERROR}), /* Groq, streamed */
-    WAYS("details", {{"finish_reason"}, FACT_FINISH}),
-    WAYS("meta_info", {{"finish_reason", "type"}, FACT_FINISH}),
-    WAYS("generations", {{"*", "finish_reason"}, FACT_FINISH}), /* Cohere's generate */
-    WAYS("output", {{"finish_reason"}, FACT_OVER}, {{"choices", "*", "finish_reason"}, FACT_OVER},
-         {{"task_status"}, FACT_TASK_STATUS}),           /* DashScope */
-    WAYS("results", {{"*", "stop_reason"}, FACT_OVER}),  /* watsonx */
-    WAYS("Choices", {{"*", "FinishReason"}, FACT_OVER}), /* Hunyuan */
-    WAYS("inference_status", {{"status"}, FACT_TASK_STATUS}),
-    WAYS("metadata", {{"state"}, FACT_STATE}),
-    WAYS("incomplete_details", {{"reason"}, FACT_INCOMPLETE_REASON}),
-    WAYS("artifacts", {{"*", "finishReason"}, FACT_FINISH}), /* Stability */
-    WAYS("base_resp", {{"status_code"}, FACT_CODE}),
-    WAYS("header", {{"code"}, FACT_CODE}),
-    WAYS("candidates", {{"*"}, FACT_CANDIDATE}, {{"*", "index"}, FACT_CHOICE_INDEX},
-         {{"*", "finishReason"}, FACT_CANDIDATE_FINISH}),
-    WAYS("promptFeedback", {{"blockReason"}, FACT_BLOCKED}),
 };
+static const struct ways ways_of_5[] = {
+    WAYS(5, "error", {{"message"}, FACT_ERROR_WORDS}, {{"code"}, FACT_ERROR_WORDS}),
+    WAYS(5, "delta", {{"error"}, FACT_ERROR}, {{"finish_reason"}, FACT_FINISH},
+         {{"stop_reason"}, FACT_FINISH}), /* Cohere v2, Anthropic */
+};
+static const struct ways ways_of_6[] = {
+    WAYS(6, "result", {{"error", "message"}, FACT_ERROR_WORDS}),
+    WAYS(6, "Output", {{"__type"}, FACT_EXCEPTION}),
+    WAYS(6, "x_groq", {{"error"}, FACT_ERROR}), /* Groq, streamed */
+    WAYS(6, "output", {{"finish_reason"}, FACT_OVER}, {{"choices", "*", "finish_reason"}, FACT_OVER},
+         {{"task_status"}, FACT_TASK_STATUS}), /* DashScope */
+    WAYS(6, "header", {{"code"}, FACT_CODE}),
+};
+static const struct ways ways_of_7[] = {
+    WAYS(7, "choices", {{"*"}, FACT_CHOICE}, {{"*", "index"}, FACT_CHOICE_INDEX},
+         {{"*", "error"}, FACT_ERROR}, {{"*", "delta", "error"}, FACT_ERROR},
+         {{"*", "message", "error"}, FACT_ERROR}, {{"*", "finish_reason"}, FACT_CHOICE_FINISH}),
+    WAYS(7, "details", {{"finish_reason"}, FACT_FINISH}),
+    WAYS(7, "results", {{"*", "stop_reason"}, FACT_OVER}),  /* watsonx */
+    WAYS(7, "Choices", {{"*", "FinishReason"}, FACT_OVER}), /* Hunyuan */
+};
+static const struct ways ways_of_8[] = {
+    WAYS(8, "response", {{"error"}, FACT_ERROR}, {{"status"}, FACT_STATUS},
+         {{"incomplete_details", "reason"}, FACT_INCOMPLETE_REASON}),
+    WAYS(8, "Response", {{"Error"}, FACT_ERROR}, {{"ErrorMsg", "Code"}, FACT_CODE}),
+    WAYS(8, "metadata", {{"state"}, FACT_STATE}),
+};
+static const struct ways ways_of_9[] = {
+    WAYS(9, "meta_info", {{"finish_reason", "type"}, FACT_FINISH}),
+    WAYS(9, "artifacts", {{"*", "finishReason"}, FACT_FINISH}), /* Stability */
+    WAYS(9, "base_resp", {{"status_code"}, FACT_CODE}),
+};
+static const struct ways ways_of_10[] = {
+    WAYS(10, "candidates", {{"*"}, FACT_CANDIDATE}, {{"*", "index"}, FACT_CHOICE_INDEX},
+         {{"*", "finishReason"}, FACT_CANDIDATE_FINISH}),
+};
+static const struct ways ways_of_11[] = {
+    WAYS(11, "generations", {{"*", "finish_reason"}, FACT_FINISH}), /* Cohere's generate */
+};
+static const struct ways ways_of_14[] = {
+    WAYS(14, "promptFeedback", {{"blockReason"}, FACT_BLOCKED}),
+};
+static const struct ways ways_of_16[] = {
+    WAYS(16, "ResponseMetadata", {{"Error"}, FACT_ERROR}),
+    WAYS(16, "inference_status", {{"status"}, FACT_TASK_STATUS}),
+};
+static const struct ways ways_of_18[] = {
+    WAYS(18, "incomplete_details", {{"reason"}, FACT_INCOMPLETE_REASON}),
+};
+#define WAYS_OF(len)                                                                                         \
+  {                                                                                                          \
+    ways_of_##len, COUNT(ways_of_##len)                                                                      \
+  }
+static const struct {
+  const struct ways *first;
+  size_t count;
+} ways[] = {[4] = WAYS_OF(4),   [5] = WAYS_OF(5),   [6] = WAYS_OF(6),   [7] = WAYS_OF(7),
+            [8] = WAYS_OF(8),   [9] = WAYS_OF(9),   [10] = WAYS_OF(10), [11] = WAYS_OF(11),
+            [14] = WAYS_OF(14), [16] = WAYS_OF(16), [18] = WAYS_OF(18)};
 
 bool document_is_failure(struct idem_span name)
 {
@@ -213,9 +247,10 @@ static bool take_member(struct document_reader *reader, enum cursor_event event,
 /* The ways that begin with the name of a member of the document. */
 static const struct ways *find_ways(struct idem_span name, bool escaped)
 {
-  for (size_t i = 0; i < COUNT(ways); i++)
-    if (words_are(name, escaped, ways[i].first, ways[i].len))
-      return &ways[i];
+  for (size_t len = escaped ? 0 : name.len; len < COUNT(ways) && (escaped || len == name.len); len++)
+    for (size_t i = 0; i < ways[len].count; i++)
+      if (words_are(name, escaped, ways[len].first[i].first, len))
+        return &ways[len].first[i];
   return NULL;
 }
 
