@@ -123,7 +123,7 @@ ParameterizedTest(struct stay *stay, left_callback, the_retry_does_not_wait_for_
   cr_expect(!run.timed_out && run.status == 0 && strcmp(run.out, plain.out) == 0,
             "%s, %s, %s: status %d\n%sand not\n%s", stay->loop, stay->way, stay->next, run.status, run.out,
             plain.out);
-  cr_expect_eq(mock_count(&w).requests - before, 2, "%d", mock_count(&w).requests - before);
+  cr_expect_eq(mock_count(&w).requests - before, 2, "%ld", mock_count(&w).requests - before);
   cr_expect_eq(log_events(&w, "owner_stalled"), untouched ? 1 : 0);
   cr_expect_eq(log_contains(&w, "in a callback of this program"), untouched);
   cr_expect_eq(log_events(&w, "in_doubt"), untouched ? 0 : 1);

@@ -152,8 +152,8 @@ Test(keys, no_url_that_libcurl_tells_brings_a_credential_into_the_store)
       cr_expect_not(strstr(r.out, "sesame"));
       run_release(&r);
     }
-    cr_expect_eq(mock_count(&w).requests, (rows[i].moves ? 2u : 1u) * (rows[i].is_stored ? 1u : 2u), "%s: %u",
-                 url, mock_count(&w).requests);
+    cr_expect_eq(mock_count(&w).requests, (rows[i].moves ? 2u : 1u) * (rows[i].is_stored ? 1u : 2u),
+                 "%s: %ld", url, mock_count(&w).requests);
     cr_expect_not(file_contains(w.store, "sesame-open-7"), "%s", url);
     cr_expect_not(file_contains(w.log, "sesame-open-7"), "%s", url);
   }
