@@ -40,22 +40,18 @@ struct pointer_entry {
 /* A line of the cache. Entries and slots begin at one, so that a lookup among many meets as few as can be. */
 #define POINTER_MAP_LINE 64u
 
-struct pointer_slot {
-  _Atomic(const void *) key;
-  _Atomic(struct pointer_entry *) entry;
-};
-
 struct pointer_slots {
   struct pointer_slots *older; /* from before the map grew */
   unsigned shift;
   size_t mask;
-  alignas(POINTER_MAP_LINE) struct pointer_slot at[];
+  alignas(POINTER_MAP_LINE) _Atomic(struct pointer_entry *) at[]; /* NULL: free */
 };
 
 struct pointer_map {
   _Atomic(struct pointer_slots *) slots; /* NULL until something is added */
   _Atomic unsigned count;                /* written under the lock, as what follows */
   struct pointer_entry *unused;
+  size_t made; /* how many entries there are */
   size_t entry_size;
   pthread_mutex_t lock;
 };
@@ -83,14 +79,14 @@ bool pointer_map_add(struct pointer_map *map, struct pointer_entry *entry, const
 /* An entry that is not in the map is fine. */
 void pointer_map_remove(struct pointer_map *map, struct pointer_entry *entry);
 
-static inline const void *pointer_slots_key(const struct pointer_slots *slots, size_t at)
-{
-  return atomic_load_explicit(&slots->at[at].key, memory_order_acquire);
-}
-
 static inline struct pointer_entry *pointer_slots_entry(const struct pointer_slots *slots, size_t at)
 {
-  return atomic_load_explicit(&slots->at[at].entry, memory_order_acquire);
+  return atomic_load_explicit(&slots->at[at], memory_order_acquire);
+}
+
+static inline void *pointer_entry_key(const struct pointer_entry *entry)
+{
+  return atomic_load_explicit(&entry->key, memory_order_acquire);
 }
 
 static inline size_t pointer_slots_home(const struct pointer_slots *slots, const void *key)
@@ -98,26 +94,17 @@ static inline size_t pointer_slots_home(const struct pointer_slots *slots, const
   return (size_t)((uint64_t)(uintptr_t)key * 0x9E3779B97F4A7C15u >> slots->shift);
 }
 
-/* The slot of the key, or the free one where it belongs. */
-static inline size_t pointer_slots_seek(const struct pointer_slots *slots, const void *key)
-{
-  size_t at = pointer_slots_home(slots, key);
-  for (const void *found; (found = pointer_slots_key(slots, at)) && found != key;)
-    at = (at + 1) & slots->mask;
-  return at;
-}
-
-/* NULL if there is none. A glance takes no lock: it may miss one that is there, and never finds wrongly. It
- * is inline for curl_easy_setopt(), which an app with many handles calls for each of them in turn. */
-static inline void *pointer_map_glance(const struct pointer_map *map, const void *key)
+/* What is in the key's own slot: NULL, the entry of the key, as nearly always, or that of another one, which
+ * the caller has to tell. It takes no lock, and is for curl_easy_setopt(), which an app with many handles
+ * calls for each of them in turn. */
+static inline void *pointer_map_at_home(const struct pointer_map *map, const void *key)
 {
   const struct pointer_slots *slots = atomic_load_explicit(&map->slots, memory_order_acquire);
-  if (!slots || !key)
-    return NULL;
-  size_t at = pointer_slots_seek(slots, key);
-  struct pointer_entry *entry = pointer_slots_key(slots, at) == key ? pointer_slots_entry(slots, at) : NULL;
-  return entry && atomic_load_explicit(&entry->key, memory_order_acquire) == key ? entry : NULL;
+  return slots ? pointer_slots_entry(slots, pointer_slots_home(slots, key)) : NULL;
 }
+
+/* NULL if there is none. A glance takes no lock: it may miss one that is there, and never finds wrongly. */
+void *pointer_map_glance(const struct pointer_map *map, const void *key);
 
 void *pointer_map_find_locked(struct pointer_map *map, const void *key);
 static inline void *pointer_map_find(struct pointer_map *map, const void *key)

@@ -23,10 +23,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* X(name, what it is for) */
+/* X(name). First what many apps set for each call of a handle (shadow.slot). */
 #define OPTIONS_KEPT(X)                                                                                      \
-  X(WRITEFUNCTION)                                                                                           \
   X(WRITEDATA)                                                                                               \
+  X(HTTPHEADER)                                                                                              \
+  X(TIMEOUT_MS)                                                                                              \
+  X(WRITEFUNCTION)                                                                                           \
   X(HEADERFUNCTION)                                                                                          \
   X(HEADERDATA)                                                                                              \
   X(READFUNCTION)                                                                                            \
@@ -48,9 +50,7 @@
   X(MAXFILESIZE_LARGE)                                                                                       \
   X(HTTP_CONTENT_DECODING)                                                                                   \
   X(HTTP_TRANSFER_DECODING)                                                                                  \
-  X(TIMEOUT_MS)                                                                                              \
   X(CONNECT_TO)                                                                                              \
-  X(HTTPHEADER)                                                                                              \
   X(MIME_OPTIONS)                                                                                            \
   X(INFILESIZE_LARGE)
 
@@ -210,17 +210,17 @@ enum option_kind {
 
 /* One slot for each KEPT and TEXT option, and for seven of the SPECIAL ones. */
 enum option_slot {
-  SLOT_CURLU,
+#define X(name) SLOT_##name,
+  OPTIONS_KEPT(X) OPTIONS_TEXT(X)
+#undef X
+      SLOT_CURLU,
   SLOT_PORT,
   SLOT_HTTPPOST,
   SLOT_POSTFIELDS,
   SLOT_POSTFIELDSIZE_LARGE,
   SLOT_PROTOCOLS,
   SLOT_RESOLVE,
-#define X(name) SLOT_##name,
-  OPTIONS_KEPT(X) OPTIONS_TEXT(X)
-#undef X
-      SLOT_COUNT
+  SLOT_COUNT
 };
 
 struct option_row {

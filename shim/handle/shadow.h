@@ -80,8 +80,9 @@ struct shadow {
     _Atomic(CURL *) handle;     /* its key; NULL while unused */
   };
   _Atomic(CURL *) quick; /* the handle, if its options may be noted without looking further: a rule could
-                   match, and it is  IDLE; else the shadow itself, which is nobody's handle */
+                   match, and it is IDLE; else the shadow itself, which is nobody's handle */
   const struct libcurl *lib;
+  uintptr_t slot[SLOT_COUNT]; /* the first of them are in the line of the cache that a lookup reads */
 
   struct buffer url;      /* where a call goes, with its NUL; len 0: none set, or not known */
   struct buffer text_url; /* what the app has set as URL, if a CURLU was set over it since; with its NUL */
@@ -93,9 +94,8 @@ struct shadow {
   /* A whole body that was read ahead, of which libcurl never asked for a byte (body.h). */
   struct pieces unsent;
   uintptr_t unsent_by[2]; /* READFUNCTION and READDATA that gave it */
-  uintptr_t slot[SLOT_COUNT];
-  struct rare *rare; /* RARE options that were set */
-  struct form *form; /* MIMEPOST, or its copy in a copied handle; NULL: none, or not known */
+  struct rare *rare;      /* RARE options that were set */
+  struct form *form;      /* MIMEPOST, or its copy in a copied handle; NULL: none, or not known */
   uint64_t needs[(OPTION_LIMIT + 1 + 63) /
                  64];        /* NEEDS options that are set; the last bit stands for all newer ones */
   uint64_t overridden, held; /* overrides.h: libcurl has ours; and keeps it though the app sets the option */

@@ -57,13 +57,15 @@ static inline CURLcode setopt_quickly(struct shadow *shadow, CURL *handle, CURLo
   return shadow->lib->easy_setopt(handle, option, value);
 }
 
-/* Out of line, so that the export itself needs no stack. */
+/* Out of line, for most programs have one handle. A shadow that is quick for the handle is the handle's. */
 static __attribute__((noinline)) CURLcode setopt_of_another(CURL *handle, CURLoption option, uintptr_t value,
                                                             const void *caller)
 {
-  struct shadow *shadow = shadow_find_in_table(handle);
-  return shadow && is_quick(shadow, handle) ? setopt_quickly(shadow, handle, option, value, caller)
-                                            : setopt_of_any(handle, option, value, caller);
+  struct shadow *shadow = pointer_map_at_home(&shadow_map, handle);
+  if (__builtin_expect(!shadow || !is_quick(shadow, handle), 0))
+    return setopt_of_any(handle, option, value, caller);
+  shadow_last = shadow;
+  return setopt_quickly(shadow, handle, option, value, caller);
 }
 
 HOOK(CURLcode, curl_easy_setopt, (CURL * handle, CURLoption option, uintptr_t value))
