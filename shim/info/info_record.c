@@ -188,10 +188,12 @@ static bool repeats_credential(const struct shadow *shadow, struct idem_span tex
     len = (size_t)((ampersand ? ampersand : end) - at);
     const char *equals = memchr(at, '=', len);
     size_t name_len = equals ? (size_t)(equals - at) : 0, value_len = equals ? len - name_len - 1 : 0;
-    if (!value_len || idem_name_of_parameter(at, name_len) == IDEM_NAME_PLAIN)
+    if (!value_len)
       continue;
-    if (value_len < SHORT ? memmem(text.data, text.len, at, len) != NULL
-                          : memmem(text.data, text.len, equals + 1, value_len) != NULL)
+    /* The text is short: looking for the value takes less time than what its name means. */
+    bool repeats = value_len < SHORT ? memmem(text.data, text.len, at, len) != NULL
+                                     : memmem(text.data, text.len, equals + 1, value_len) != NULL;
+    if (repeats && idem_name_of_parameter(at, name_len) != IDEM_NAME_PLAIN)
       return true;
   }
   return false;
