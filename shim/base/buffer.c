@@ -32,6 +32,20 @@ bool buffer_append(struct buffer *buffer, const void *data, size_t len)
   return true;
 }
 
+bool buffer_set(struct buffer *buffer, const void *data, size_t len)
+{
+  char *to = len > buffer->room ? realloc(buffer->data, len) : buffer->data;
+  buffer->len = 0;
+  if (len && !to)
+    return false;
+  buffer->room = len > buffer->room ? len : buffer->room;
+  buffer->data = to;
+  if (len)
+    memcpy(to, data, len);
+  buffer->len = len;
+  return true;
+}
+
 void buffer_free(struct buffer *buffer)
 {
   free(buffer->data);
