@@ -33,8 +33,10 @@ FUZZ_SECONDS ?= 60
 
 VERSION := 0.2.0
 # Where the loader looks for a name without a slash: lib/x86_64-linux-gnu on Debian, lib64 on Fedora, else lib. What else there
-# is goes into a folder of its own in it.
-LIB = $(or $(addprefix lib/,$(shell $(CC) -print-multiarch 2>/dev/null)),$(filter lib%,$(notdir $(shell $(CC) -print-multi-os-directory 2>/dev/null))),lib)
+# is goes into a folder of its own in it. clang does not tell, and has the C library there.
+LIB = $(or $(addprefix lib/,$(shell $(CC) -print-multiarch 2>/dev/null)),\
+  $(filter lib%,$(notdir $(shell $(CC) -print-multi-os-directory 2>/dev/null))),\
+  $(filter lib%,$(patsubst /%/libc.so.6,%,$(patsubst /usr/%,/%,$(shell $(CC) -print-file-name=libc.so.6 2>/dev/null)))),lib)
 B       := build$(if $(SAN),/$(SAN))
 Q       := $(if $(V),,@)
 ,       := ,
