@@ -124,7 +124,8 @@ $(B)/obj/cli/report/assets.o: cli/report/report.css cli/report/report.js
 $(B)/obj/fleet/scripts.o: fleet/operation.lua
 
 # XXH3 keeps its sums in registers then, and takes a third fewer instructions for a text.
-$(B)/obj/store/key/key.o: override CFLAGS := $(patsubst -O2,-O3,$(CFLAGS)) -include config/c17_names.h
+$(B)/obj/store/key/key.o $(B)/obj/store/key/text_hash.o: override CFLAGS := $(patsubst -O2,-O3,$(CFLAGS)) -include config/c17_names.h
+$(B)/obj/store/key/text_hash.o: override CFLAGS += $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-mavx2)
 
 # The hooks are declared by curl.h with variable arguments and, for old names, with warnings.
 $(B)/obj/shim/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK -ftls-model=initial-exec

@@ -145,7 +145,12 @@ void key_text_secret(const uint8_t *secret, uint8_t out[KEY_TEXT_SECRET])
 
 static XXH128_hash_t hash_of_text(const uint8_t *text_secret, const void *data, size_t len)
 {
-  return XXH3_128bits_withSecret(data, len, text_secret, KEY_TEXT_SECRET);
+  XXH128_hash_t hash;
+  if (text_hash_suits(len))
+    text_hash_wide(text_secret, data, len, (uint8_t *)&hash);
+  else
+    hash = XXH3_128bits_withSecret(data, len, text_secret, KEY_TEXT_SECRET);
+  return hash;
 }
 
 /* The first half is the context's SHA-256, which nobody compares, and the second one the

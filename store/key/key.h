@@ -27,6 +27,7 @@
 
 #include "store/base/hash.h"
 #include "store/base/hash_memo.h"
+#include "store/key/text_hash.h"
 
 /* What a header line means to us. */
 enum header_role {
@@ -85,7 +86,7 @@ struct name {
 };
 
 /* What a store's secret is made into for texts: XXH3 wants so much. */
-enum { KEY_TEXT_SECRET = 192 };
+enum { KEY_TEXT_SECRET = TEXT_HASH_SECRET };
 void key_text_secret(const uint8_t *secret, uint8_t out[KEY_TEXT_SECRET]);
 
 /* `text_secret` NULL: path and body will not be compared, and it is all by SHA-256. `memo` is of the calling

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 TestSuite(store_raw_names, .init = open_fixture, .fini = close_fixture);
 
 static void raw_of(const struct caller *caller, bool compared, struct hash_contexts *memo,
@@ -78,6 +81,22 @@ Test(store_raw_names, no_part_of_the_secret_for_texts_is_another_ones)
   for (size_t i = 0; i < KEY_TEXT_SECRET; i += IDEM_KEY_SIZE)
     for (size_t k = 0; k < i; k += IDEM_KEY_SIZE)
       cr_expect(memcmp(made + i, made + k, IDEM_KEY_SIZE) != 0, "%zu and %zu", i, k);
+}
+
+/* Whoever moves a store to an older processor finds its answers there. */
+Test(store_raw_names, wide_registers_change_no_hash)
+{
+  static const uint8_t secret[TEXT_HASH_SECRET] = {1, 2, 3};
+  static uint8_t text[5000], hash[TEXT_HASH_SIZE];
+
+  for (size_t i = 0; i < sizeof(text); i++)
+    text[i] = (uint8_t)(i * i >> 3);
+  cr_expect_not(text_hash_suits(TEXT_HASH_LONG - 1));
+  for (size_t len = TEXT_HASH_LONG; text_hash_suits(len) && len <= sizeof(text); len += 1 + len / 64) {
+    const XXH128_hash_t plain = XXH3_128bits_withSecret(text, len, secret, sizeof(secret));
+    text_hash_wide(secret, text, len, hash);
+    cr_expect_arr_eq(hash, (const uint8_t *)&plain, sizeof(hash), "%zu bytes", len);
+  }
 }
 
 /* Of a tracing header, which is another with each call, the roles are looked for, and nothing is hashed. */
