@@ -9,6 +9,7 @@
 #include "shim/replay/faults.h"
 #include "shim/replay/stream_follow.h"
 #include "shim/replay/zero_usage.h"
+#include "shim/request/headers.h"
 #include "shim/request/request_event.h"
 #include "shim/rescue/fork.h"
 #include "shim/runtime/process.h"
@@ -338,11 +339,10 @@ static void say_left_alone(const struct request *request, enum once what, const 
 
 static struct idem_span cache_control(const struct request *request)
 {
-  static const char name[] = "cache-control:";
-  size_t len = sizeof(name) - 1;
+  const size_t len = strlen("cache-control:");
   for (size_t i = 0; i < request->bytes.header_count; i++) {
     struct idem_span line = request->bytes.headers[i];
-    if (line.len > len && line.data[len - 1] == ':' && strncasecmp(line.data, name, len) == 0)
+    if (header_says(line, "cache-control"))
       return (struct idem_span){line.data + len, line.len - len};
   }
   return (struct idem_span){NULL, 0};

@@ -8,12 +8,30 @@
 #include <string.h>
 #include <strings.h>
 
-/* The first letter, of a `name` in lower case, settles nearly all. */
-static inline bool is_named(const char *line, const char *name)
+/* How long the name is that a line begins with: to its colon, to the semicolon that stands in its place, or
+ * to what is in no name. */
+static size_t name_len(const char *line)
 {
-  size_t len = strlen(name);
-  return (line[0] | 0x20) == name[0] && strncasecmp(line, name, len) == 0 &&
-         (line[len] == ':' || line[len] == ';');
+  static const bool ends[UINT8_MAX + 1] = {[0 ... ' '] = true, [':'] = true, [';'] = true};
+  size_t len = 0;
+  while (!ends[(unsigned char)line[len]])
+    len++;
+  return len;
+}
+
+/* Names in the app's list that say something of the headers that libcurl makes: each has a length of its own,
+ * which is its bit. */
+#define NAMED(name) (1u << (sizeof(name) - 1))
+
+/* The bit of the name of `len` bytes that the line begins with; 0: it is none of them. */
+static inline unsigned named(const char *line, size_t len)
+{
+#define X(name) [sizeof(name) - 1] = name
+  static const char names[][16] = {X("host"), X("accept"), X("referer"), X("user-agent"), X("content-type")};
+#undef X
+  const bool is_one = len < sizeof(names) / sizeof(*names) && (line[len] == ':' || line[len] == ';') &&
+                      (line[0] | 0x20) == names[len][0] && strncasecmp(line, names[len], len) == 0;
+  return is_one ? 1u << len : 0;
 }
 
 static const char too_many[] = "too many headers, or too long ones", odd_form[] = "a header in an odd form";
@@ -40,16 +58,7 @@ static bool add_made_header(struct request *request, struct text *text, struct i
 /* Nothing but blanks and line ends, and most have a letter at once. */
 static bool is_empty(const char *text)
 {
-  return (unsigned char)text[text[0] == ' '] <= ' ' && !text[strspn(text, " \t\r\n")];
-}
-
-/* The length of a text without the blanks at its end. */
-static size_t trimmed_len(const char *text)
-{
-  size_t len = strlen(text);
-  while (len && idem_is_blank(text[len - 1]))
-    len--;
-  return len;
+  return !text[0] || ((unsigned char)text[text[0] == ' '] <= ' ' && !text[strspn(text, " \t\r\n")]);
 }
 
 /* True for "NAME:..." with a name that no server can take for another one: "Host :" is read in two ways, and
@@ -88,7 +97,8 @@ static const char *add_headers(struct request *request, const char *line, size_t
     while (stray && stray[1] == '\n' && stray + 1 < line + at + here)
       stray = memchr(stray + 1, '\r', (size_t)(line + at + here - stray - 1));
     /* libcurl has a Host: of its own beside one that does not stand first. */
-    if (stray || !has_plain_name(line + at, here) || (at && is_named(line + at, "host")))
+    if (stray || !has_plain_name(line + at, here) ||
+        (at && named(line + at, name_len(line + at)) == NAMED("host")))
       return odd_form;
     if (!add_header(request, (struct idem_span){line + at, here}))
       return too_many;
@@ -98,54 +108,54 @@ static const char *add_headers(struct request *request, const char *line, size_t
 
 /* One entry of the app's list, as libcurl sends it [http.c, Curl_add_custom_headers]: "Name:" is not sent at
  * all, and "Name;" is sent without a value. A line end at the end of one ends all headers, for libcurl adds
- * its own. */
-static const char *add_entry(struct request *request, struct text *text, const char *line)
+ * its own. `which` is the bit of its name, of `name` bytes. */
+static const char *add_entry(struct request *request, struct text *text, const char *line, size_t name,
+                             unsigned which)
 {
-  const char *colon = strchr(line, ':'), *semicolon = colon ? NULL : strchr(line, ';');
-  const size_t len = trimmed_len(line);
-  const bool ends_all = len && (line[len - 1] == '\r' || line[len - 1] == '\n');
+  const char *stop = line + name, *colon = *stop == ':' ? stop : strchr(stop, ':');
+  const char *semicolon = colon ? NULL : strchr(stop, ';');
   if (semicolon) {
-    const size_t name = (size_t)(semicolon - line), start = text->len;
     if (!is_empty(semicolon + 1))
       return NULL;
-    if (!add_made_header(request, text, (struct idem_span){line, name}, ":"))
+    if (!add_made_header(request, text, span_between(line, semicolon), ":"))
       return too_many;
     /* An empty Host: is no server's name, and counts nowhere. */
-    return has_plain_name(text->at + start, name + 1) && !is_named(line, "host") && !ends_all ? NULL
+    return name && semicolon == stop && which != NAMED("host") && !strpbrk(semicolon, "\r\n") ? NULL
                                                                                               : odd_form;
   }
   if (!colon)
     return NULL;
   /* libcurl takes the first of several; but behind a bare "Host:" it sends them all. */
-  if (is_named(line, "host") && request->host && strcmp(request->host, "Host:") == 0)
+  if (which == NAMED("host") && request->host && strcmp(request->host, "Host:") == 0)
     return odd_form;
-  if (is_named(line, "host") && !request->host)
+  if (which == NAMED("host") && !request->host)
     request->host = line;
   if (is_empty(colon + 1))
     return NULL;
-  return ends_all ? odd_form : add_headers(request, line, len);
+  /* Nearly always no line ends in it, and it is one header. */
+  const char *end = colon + strcspn(colon, "\r\n");
+  size_t len = *end ? strlen(line) : (size_t)(end - line);
+  while (idem_is_blank(line[len - 1]))
+    len--;
+  if (name && colon == stop && !*end)
+    return add_header(request, (struct idem_span){line, len}) ? NULL : too_many;
+  return line[len - 1] == '\r' || line[len - 1] == '\n' ? odd_form : add_headers(request, line, len);
 }
 
-/* Adds what libcurl adds where the app says nothing of it, and what it makes of options. */
-static bool add_own_headers(struct request *request, struct text *text)
+/* Adds what libcurl adds where the app says nothing of it, and what it makes of options. `told` has the bits
+ * of the names in the app's list. */
+static bool add_own_headers(struct request *request, struct text *text, unsigned told)
 {
   const struct shadow *shadow = request->shadow;
-  const struct curl_slist *line = (const struct curl_slist *)shadow->slot[SLOT_HTTPHEADER];
   const char *agent = shadow_text(shadow, SLOT_USERAGENT), *referer = shadow_text(shadow, SLOT_REFERER);
   /* libcurl's own for POSTFIELDS; a form's type has its boundary, and stands in the text of the body. */
-  bool accept = true, type = shadow->request == HTTP_POST && !shadow->no_body, told_agent = false,
-       told_referer = false;
-  for (; line; line = line->next) {
-    accept &= !is_named(line->data, "accept");
-    type &= !is_named(line->data, "content-type");
-    told_agent |= is_named(line->data, "user-agent");
-    told_referer |= is_named(line->data, "referer");
-  }
+  const bool type = shadow->request == HTTP_POST && !shadow->no_body;
   static const struct idem_span agent_name = {"User-Agent: ", 12}, referer_name = {"Referer: ", 9};
-  return (!accept || add_header(request, span_of("Accept: */*"))) &&
-         (!type || add_header(request, span_of("Content-Type: application/x-www-form-urlencoded"))) &&
-         (!agent || told_agent || add_made_header(request, text, agent_name, agent)) &&
-         (!referer || told_referer || add_made_header(request, text, referer_name, referer));
+  return (told & NAMED("accept") || add_header(request, span_of("Accept: */*"))) &&
+         (told & NAMED("content-type") || !type ||
+          add_header(request, span_of("Content-Type: application/x-www-form-urlencoded"))) &&
+         (told & NAMED("user-agent") || !agent || add_made_header(request, text, agent_name, agent)) &&
+         (told & NAMED("referer") || !referer || add_made_header(request, text, referer_name, referer));
 }
 
 const char *headers_build(struct request *request)
@@ -153,24 +163,27 @@ const char *headers_build(struct request *request)
   const struct curl_slist *line = (const struct curl_slist *)request->shadow->slot[SLOT_HTTPHEADER];
   struct text text = {request->option_headers, 0, sizeof(request->option_headers)};
   const char *reason = NULL;
+  unsigned told = 0;
   request->bytes.headers = request->headers;
-  for (; line && !reason; line = line->next)
-    reason = add_entry(request, &text, line->data);
-  return reason ? reason : add_own_headers(request, &text) ? NULL : too_many;
+  for (; line && !reason; line = line->next) {
+    const size_t name = name_len(line->data);
+    const unsigned which = named(line->data, name);
+    told |= which;
+    reason = add_entry(request, &text, line->data, name, which);
+  }
+  return reason ? reason : add_own_headers(request, &text, told) ? NULL : too_many;
 }
 
 bool headers_tell_another_length(const struct request *request)
 {
-  static const char name[] = "content-length:";
   const struct idem_request *bytes = &request->bytes;
   char length[24];
   if (request->shadow->request == HTTP_FORM || request->shadow->request == HTTP_MIME)
     return false;
   for (size_t i = 0; i < bytes->header_count; i++) {
-    const struct idem_span *line = &request->headers[i];
-    if (line->len < sizeof(name) || strncasecmp(line->data, name, sizeof(name) - 1) != 0)
+    if (!header_says(bytes->headers[i], "content-length"))
       continue;
-    struct idem_span value = value_of(line->data + sizeof(name) - 2);
+    struct idem_span value = value_of(bytes->headers[i].data + strlen("content-length"));
     size_t len = (size_t)snprintf(length, sizeof(length), "%zu", bytes->body.len);
     if (value.len != len || memcmp(value.data, length, len) != 0)
       return true;

@@ -17,6 +17,7 @@
 #include "shim/request/request.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* The value of a line, without the blanks round it. */
 static inline struct idem_span value_of(const char *colon)
@@ -28,6 +29,15 @@ static inline struct idem_span value_of(const char *colon)
   while (value.len && strchr(" \t", value.data[value.len - 1]))
     value.len--;
   return value;
+}
+
+/* True if a line that goes out is one of `name`, in lower case, and has a value. Where its colon stands, and
+ * the first letter, settle nearly all. */
+static inline bool header_says(struct idem_span line, const char *name)
+{
+  const size_t len = strlen(name);
+  return line.len > len + 1 && line.data[len] == ':' && (line.data[0] | 0x20) == name[0] &&
+         strncasecmp(line.data, name, len) == 0;
 }
 
 /* Fills `request->bytes.headers`, and `request->host` with the app's Host: line. */

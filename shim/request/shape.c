@@ -5,7 +5,6 @@
 #include "shim/request/room_text.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* A key cannot know whether the answer came by a redirect, so what decides that counts wherever one is
  * followed. */
@@ -64,9 +63,8 @@ const char *shape_build(struct request *request)
   add_redirects(&text, shadow);
   for (size_t i = 0; i < request->bytes.header_count; i++) {
     /* An app may ask for a coding by a header of its own, and undo it itself. */
-    const struct idem_span *line = &request->headers[i];
-    if (line->len > 16 && line->data[15] == ':' && strncasecmp(line->data, "accept-encoding", 15) == 0) {
-      const struct idem_span value = value_of(line->data + 15);
+    if (header_says(request->headers[i], "accept-encoding")) {
+      const struct idem_span value = value_of(request->headers[i].data + strlen("accept-encoding"));
       add_text(&text, ";asks: ");
       add(&text, value.data, value.len);
     }
