@@ -56,9 +56,10 @@ enum replayed {
   REPLAYED_RESET /* and then the app has reset the handle: what libcurl keeps is left */
 };
 
-/* Where the parts of an http(s) URL are; offsets into shadow.url. */
+/* Where the parts of an http(s) URL are; offsets into shadow.url. Its origin stands behind the NUL once it is
+ * known (request/origin.c); 0: it is not. */
 struct url_parts {
-  uint32_t user, user_len, host, host_len, path, path_len, query, query_len;
+  uint32_t user, user_len, host, host_len, path, path_len, query, query_len, origin_len;
   uint16_t port;
   bool https;
 };

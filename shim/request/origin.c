@@ -55,39 +55,55 @@ static bool add_socket(struct text *text, const char *path)
   return true;
 }
 
-/* "https://api.openai.com:443", and what else says which server that is: a socket's path, CONNECT_TO,
- * RESOLVE. */
-const char *origin_build(struct request *request)
+/* Adds "https://api.openai.com:443". It stays behind the URL in its room, where there is any, for as long as
+ * the URL has these parts. */
+static void add_url(struct text *text, struct shadow *shadow)
 {
-  const struct shadow *shadow = request->shadow;
-  const struct url_parts *parts = &shadow->parts;
-  struct text text = {request->origin, 0, sizeof(request->origin)};
+  struct url_parts *parts = &shadow->parts;
+  const struct buffer *url = &shadow->url;
+  if (parts->origin_len) {
+    add(text, url->data + url->len, parts->origin_len);
+    return;
+  }
   /* An IPv6 address has colons, and is written in brackets. */
-  bool literal = memchr(shadow->url.data + parts->host, ':', parts->host_len) != NULL;
+  bool literal = memchr(url->data + parts->host, ':', parts->host_len) != NULL;
   struct idem_target target = {
-      .host = shadow->url.data + parts->host, .host_len = parts->host_len, .port = parts->port};
+      .host = url->data + parts->host, .host_len = parts->host_len, .port = parts->port};
   const struct idem_origin *recorded = idem_config_origin(settings(), &target, parts->https);
   if (recorded) {
-    add_text(&text, recorded->text);
+    add_text(text, recorded->text);
   } else {
-    add_text(&text, parts->https ? "https://" : "http://");
-    add_text(&text, literal ? "[" : "");
-    add_lower(&text, shadow->url.data + parts->host, parts->host_len);
-    add_text(&text, literal ? "]:" : ":");
-    add_port(&text, parts->port);
+    add_text(text, parts->https ? "https://" : "http://");
+    add_text(text, literal ? "[" : "");
+    add_lower(text, url->data + parts->host, parts->host_len);
+    add_text(text, literal ? "]:" : ":");
+    add_port(text, parts->port);
   }
+  if (fits(text) && text->len <= url->room - url->len) {
+    memcpy(url->data + url->len, text->at, text->len);
+    parts->origin_len = (uint32_t)text->len;
+  }
+}
+
+/* Entries that lead the URL's host somewhere else: another server is another origin. */
+static void add_detours(struct text *text, const struct curl_slist *entry)
+{
+  for (; entry; entry = entry->next)
+    add_pair(text, " via ", entry->data);
+}
+
+/* That of the URL, and what else says which server that is: a socket's path, CONNECT_TO, RESOLVE. */
+const char *origin_build(struct request *request)
+{
+  struct shadow *shadow = request->shadow;
+  struct text text = {request->origin, 0, sizeof(request->origin)};
+  add_url(&text, shadow);
   /* @ keeps an abstract name from passing for a path. */
   add_pair(&text, " @", shadow_text(shadow, SLOT_ABSTRACT_UNIX_SOCKET));
   if (!add_socket(&text, shadow_text(shadow, SLOT_UNIX_SOCKET_PATH)))
     return "UNIX_SOCKET_PATH and an unknown directory";
-  /* Entries that lead the URL's host somewhere else: another server is another origin. */
-  static const uint8_t detours[] = {SLOT_CONNECT_TO, SLOT_RESOLVE};
-  for (size_t i = 0; i < sizeof(detours); i++)
-    for (const struct curl_slist *entry = (const struct curl_slist *)shadow->slot[detours[i]]; entry;
-         entry = entry->next) {
-      add_text(&text, " via ");
-      add_text(&text, entry->data);
-    }
+  add_detours(&text, (const struct curl_slist *)shadow->slot[SLOT_CONNECT_TO]);
+  add_detours(&text, (const struct curl_slist *)shadow->slot[SLOT_RESOLVE]);
   add_host(&text, request);
   return take_text(&request->bytes.origin, &text, "origin too long");
 }
