@@ -21,7 +21,8 @@ static bool measure(const struct pages *pages, struct stat *stat)
 }
 
 /* The page `number`, if it and the `count` - 1 behind it are part of the snapshot and of the file. */
-static const struct page *page_run(const struct pages_snapshot *snapshot, uint64_t number, uint64_t count)
+static inline const struct page *page_run(const struct pages_snapshot *snapshot, uint64_t number,
+                                          uint64_t count)
 {
   struct pages *pages = snapshot->pages;
   if (number < 2 || number >= snapshot->next_page || count > snapshot->next_page - number)
@@ -99,8 +100,9 @@ int page_value(const struct pages_snapshot *snapshot, struct node *node)
 {
   if (!(node->flags & NODE_BIG))
     return 0;
+  /* A power of two: to divide by it would take longer than the search. */
   uint64_t page_size = snapshot->pages->page_size;
-  uint64_t count = (sizeof(struct page) + node->value.len + page_size - 1) / page_size;
+  uint64_t count = (sizeof(struct page) + node->value.len + page_size - 1) >> __builtin_ctzll(page_size);
   const struct page *page = page_run(snapshot, node->overflow, count);
   /* A run may be longer than its value; LMDB would free all of it. */
   if (!page || page->flags != PAGE_OVERFLOW || page->count < count ||
@@ -171,22 +173,19 @@ int page_check(const struct pages_snapshot *snapshot, uint64_t number, bool inte
 
 /* A binary search that looks at each node it compares with before it takes its key. */
 int page_search(const struct pages_snapshot *snapshot, const struct page *page, struct idem_span key,
-                unsigned *at, bool *exact)
+                unsigned *at, struct node *node)
 {
   /* A branch's first key stands for everything below the second. */
   bool branch = page->flags & PAGE_BRANCH;
   unsigned low = branch, high = page_count(page);
-  *exact = false;
   while (low < high) {
     unsigned middle = (low + high) / 2;
-    struct node node;
-    if (read_node(snapshot, page, middle, &node) < 0)
+    if (read_node(snapshot, page, middle, node) < 0)
       return -EILSEQ;
-    int order = compare(key, node.key);
+    int order = compare(key, node->key);
     if (order == 0) {
-      *exact = true;
       *at = middle;
-      return 0;
+      return 1;
     }
     if (order > 0)
       low = middle + 1;

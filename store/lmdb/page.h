@@ -4,8 +4,7 @@
  * of these:
  *
  *     const struct page *page = page_at(snapshot, number);
- *     if (page && page_search(snapshot, page, key, &at, &exact) == 0 && exact &&
- *         page_node(snapshot, page, at, &node) == 0 && page_value(snapshot, &node) == 0)
+ *     if (page && page_search(snapshot, page, key, &at, &node) == 1 && page_value(snapshot, &node) == 0)
  *       use(node.value);
  *
  * A page that is part of a snapshot does not change while its transaction lasts. Everything returns -EILSEQ
@@ -62,9 +61,9 @@ int page_node(const struct pages_snapshot *snapshot, const struct page *page, un
 int page_check(const struct pages_snapshot *snapshot, uint64_t number, bool integers);
 /* Fills in the value of a NODE_BIG. */
 int page_value(const struct pages_snapshot *snapshot, struct node *node);
-/* The first node that is not less than `key`; `*exact` if it is equal. In a branch: the child that has `key`.
- */
+/* Where the first node is that is not less than `key`: 1 if it is equal, and in `*node` then; or 0, and there
+ * is nothing of use in `*node`. In a branch: the child that has `key`. */
 int page_search(const struct pages_snapshot *snapshot, const struct page *page, struct idem_span key,
-                unsigned *at, bool *exact);
+                unsigned *at, struct node *node);
 
 #endif

@@ -173,7 +173,6 @@ static inline int find_leaf(const struct pages_snapshot *snapshot, uint64_t root
   for (int depth = 0; depth < PAGE_DEPTH; depth++) {
     struct node node;
     unsigned at;
-    bool exact;
     const struct page *page = page_at(snapshot, root);
     if (!page)
       return -EILSEQ;
@@ -181,7 +180,7 @@ static inline int find_leaf(const struct pages_snapshot *snapshot, uint64_t root
       out->leaf = page;
       return 0;
     }
-    if (page_search(snapshot, page, key, &at, &exact) < 0 ||
+    if (page_search(snapshot, page, key, &at, &node) < 0 ||
         (sound && check_neighbours(snapshot, page, at, neighbours, sound) < 0) ||
         page_node(snapshot, page, at, &node) < 0)
       return -EILSEQ;
@@ -193,18 +192,17 @@ static inline int find_leaf(const struct pages_snapshot *snapshot, uint64_t root
 }
 
 /* The node of `key` in the tree below `root`. */
-static int find_node(const struct pages_snapshot *snapshot, uint64_t root, struct idem_span key,
-                     struct node *node)
+static inline int find_node(const struct pages_snapshot *snapshot, uint64_t root, struct idem_span key,
+                            struct node *node)
 {
   struct place place;
   unsigned at;
-  bool exact;
   if (root == PAGE_NONE)
     return -ENOENT;
   int rc = find_leaf(snapshot, root, key, NULL, false, &place);
-  if (rc < 0 || (rc = page_search(snapshot, place.leaf, key, &at, &exact)) < 0)
+  if (rc < 0 || (rc = page_search(snapshot, place.leaf, key, &at, node)) < 0)
     return rc;
-  return exact ? page_node(snapshot, place.leaf, at, node) : -ENOENT;
+  return rc ? 0 : -ENOENT;
 }
 
 /* Where each name stands in a main tree that has these and no others, which every commit makes anew: it is
@@ -309,10 +307,11 @@ int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, con
   struct idem_span name = {key, key_len};
   struct node node;
   unsigned at;
-  bool exact;
   sound->gone[tree].disordered |= !sound->deletes;
-  if (check_once(snapshot, root, sound) < 0 || find_leaf(snapshot, root, name, sound, false, &place) < 0 ||
-      page_search(snapshot, place.leaf, name, &at, &exact) < 0)
+  if (check_once(snapshot, root, sound) < 0 || find_leaf(snapshot, root, name, sound, false, &place) < 0)
+    return -EILSEQ;
+  const int exact = page_search(snapshot, place.leaf, name, &at, &node);
+  if (exact < 0)
     return -EILSEQ;
   /* Who has put a key may delete it in the same transaction. */
   struct pages_gone *gone = &sound->gone[tree];
@@ -320,9 +319,7 @@ int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, con
   if (!alone && find_leaf(snapshot, root, name, sound, true, &place) < 0)
     return -EILSEQ;
   /* Of long values LMDB follows that of the key itself alone. */
-  return exact && (page_node(snapshot, place.leaf, at, &node) < 0 || page_value(snapshot, &node) < 0)
-             ? -EILSEQ
-             : 0;
+  return exact && page_value(snapshot, &node) < 0 ? -EILSEQ : 0;
 }
 
 /* LMDB keeps the counts with each root, so that this reads no page. */

@@ -29,8 +29,9 @@ static int walk_page(struct walk *walk, uint64_t number, int depth, const struct
 {
   const struct page *page = depth < PAGE_DEPTH && walk->budget ? page_at(walk->snapshot, number) : NULL;
   unsigned at = page && walk->back ? page_count(page) - 1 : 0;
-  bool exact = true;
-  if (!page || (from && page_search(walk->snapshot, page, *from, &at, &exact) < 0)) {
+  struct node node;
+  int exact = page && from ? page_search(walk->snapshot, page, *from, &at, &node) : 1;
+  if (!page || exact < 0) {
     walk->damaged = true;
     return 0;
   }
@@ -41,7 +42,6 @@ static int walk_page(struct walk *walk, uint64_t number, int depth, const struct
   int rc = 0;
   at -= walk->back && !branch && !exact;
   for (unsigned i = at; i < count && rc == 0; i += step) {
-    struct node node;
     if (page_node(walk->snapshot, page, i, &node) < 0 || (!branch && page_value(walk->snapshot, &node) < 0))
       walk->damaged = true;
     else if (branch)
