@@ -22,7 +22,7 @@ enum { ENGINE_LOCK = 2, ENGINE_FILES };
 
 struct engine {
   MDB_env *env;
-  MDB_dbi tree[PAGES_TREES];
+  MDB_dbi tree[PAGES_TREES]; /* good once `has_trees`: from the first write of this process on */
   struct pages pages;
   uint32_t born;            /* process_generation() of whoever opened it */
   _Atomic uint32_t life;    /* the same; 0: abandoned */
@@ -32,6 +32,7 @@ struct engine {
   char *path;               /* of the data file */
   struct engine *abandoned; /* the one that was before this one */
   struct gate gate;
+  bool has_trees;             /* changes under the gate, */
   bool filled_up;             /* the file's length was sound at our first write; under the gate, */
   uint64_t reserved;          /* as this is: so many bytes of the file are allocated */
   _Atomic uint64_t capacity;  /* writer_capacity() */

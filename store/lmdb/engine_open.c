@@ -324,18 +324,12 @@ static int adopt_file(struct engine *engine, const struct engine_options *option
   return rc < 0 ? rc : pages_open(&engine->pages, fd, engine->path, info.me_mapsize);
 }
 
-/* A tree's handle is of the environment and good for every later transaction. */
-static int open_trees(struct engine *engine, MDB_txn *txn, unsigned flags)
+/* Every transaction opens the trees that the engine has no handles of yet, and makes what a store lacks. */
+static int make_trees(struct writer *writer, void *arg)
 {
-  int rc = 0;
-  for (unsigned i = 0; i < PAGES_TREES && rc == 0; i++)
-    rc = engine_code(mdb_dbi_open(txn, pages_names[i], flags, &engine->tree[i]));
-  return rc;
-}
-
-static int make_trees(struct writer *writer, void *engine)
-{
-  return open_trees(engine, writer->txn, MDB_CREATE);
+  (void)writer;
+  (void)arg;
+  return 0;
 }
 
 /* The usual case, without the write lock. Roots that a commit has torn meanwhile fail the check, and the lock
@@ -354,11 +348,9 @@ static int find_trees(void *arg)
     rc = pages_find_trees(&now);
   if (rc == 0)
     rc = pages_check_main(&now);
-  /* A store of an earlier version lacks some; where nobody writes nobody needs their handles. */
-  if (rc == 0 && !opening->options->read_only)
-    rc = open_trees(engine, txn, 0);
-  if (rc == 0)
-    return engine_code(mdb_txn_commit(txn));
+  /* A store of an earlier version lacks some, which nobody misses where nobody writes. */
+  if (rc == 0 && !opening->options->read_only && now.found != PAGES_TREES)
+    rc = -ENOENT;
   mdb_txn_abort(txn);
   return rc;
 }
