@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *buffer_reserve(struct buffer *buffer, size_t more)
+char *buffer_grow(struct buffer *buffer, size_t more)
 {
   size_t need = buffer->len + more;
-  if (need <= buffer->room)
-    return buffer->data + buffer->len;
   /* By half of it each time, so that what comes in many pieces is moved few times. */
   size_t room = buffer->room ? buffer->room : 256;
   while (room < need)
@@ -23,11 +21,12 @@ char *buffer_reserve(struct buffer *buffer, size_t more)
 
 bool buffer_append(struct buffer *buffer, const void *data, size_t len)
 {
-  char *to = len ? buffer_reserve(buffer, len) : NULL;
-  if (len && !to)
+  if (!len)
+    return true;
+  char *to = buffer_reserve(buffer, len);
+  if (!to)
     return false;
-  if (len)
-    memcpy(to, data, len);
+  memcpy(to, data, len);
   buffer->len += len;
   return true;
 }

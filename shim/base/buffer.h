@@ -25,8 +25,13 @@ struct buffer {
 };
 
 /* Where `more` bytes can be written after `len`, which the caller then raises; NULL without memory. The
- * bytes may move, so what pointed into them does no longer; without memory they are what they were. */
-char *buffer_reserve(struct buffer *buffer, size_t more);
+ * bytes may move, so what pointed into them does no longer; without memory they are what they were. It calls
+ * buffer_grow() where there is no room. */
+char *buffer_grow(struct buffer *buffer, size_t more);
+static inline char *buffer_reserve(struct buffer *buffer, size_t more)
+{
+  return buffer->len + more <= buffer->room ? buffer->data + buffer->len : buffer_grow(buffer, more);
+}
 
 bool buffer_append(struct buffer *buffer, const void *data, size_t len);
 

@@ -113,39 +113,47 @@ struct info *info_begin(struct shadow *shadow)
   return replay;
 }
 
+static char *put(char *to, const char *data, size_t len)
+{
+  return len ? mempcpy(to, data, len) : to;
+}
+
 /* Header lines; where ours mark the replay, without those of their names that upstream has sent. */
-static bool append_fields(struct buffer *out, struct idem_span fields, bool marked)
+static char *put_fields(char *to, struct idem_span fields, bool marked)
 {
   const char *at = fields.data, *from = at, *end = at + fields.len;
-  bool complete = true;
   while (marked && at < end) {
     const char *newline = memchr(at, '\n', (size_t)(end - at)), *next = newline ? newline + 1 : end;
     if (header_is_mark(at, (size_t)(next - at))) {
-      complete = complete && buffer_append(out, from, (size_t)(at - from));
+      to = put(to, from, (size_t)(at - from));
       from = next;
     }
     at = next;
   }
-  return complete && buffer_append(out, from, (size_t)(end - from));
+  return put(to, from, (size_t)(end - from));
 }
 
 /* Copies, for the answer lies in the store's map and is let go of before the app asks. */
 struct info *info_begin_answer(struct shadow *shadow, const struct idem_answer *answer, const char *marks)
 {
   struct info *replay = info_begin(shadow);
+  struct idem_span headers = answer->headers;
+  size_t len = strlen(marks);
   if (!replay || !buffer_append(&replay->facts, answer->facts.data, answer->facts.len))
     return NULL;
+  /* One more than it comes to: there is always a place then. */
+  char *start = buffer_reserve(&replay->headers, headers.len + len + 1);
+  if (!start)
+    return NULL;
   /* The blocks as they came, and the marks before the blank line of the last one. */
-  struct idem_span headers = answer->headers;
   size_t blank = headers.len >= 2 && headers.data[headers.len - 2] == '\r' ? 2 : headers.len ? 1 : 0;
   size_t fields = headers.len - blank;
-  size_t len = strlen(marks);
   bool may_have_marks = len > 0 && !info_record_is_unmarked(answer->facts);
-  bool complete = append_fields(&replay->headers, (struct idem_span){headers.data, fields}, may_have_marks) &&
-                  buffer_append(&replay->headers, marks, len) &&
-                  buffer_append(&replay->headers, headers.data + fields, blank);
+  char *to = put_fields(start, (struct idem_span){headers.data, fields}, may_have_marks);
+  to = put(put(to, marks, len), headers.data + fields, blank);
+  replay->headers.len = (size_t)(to - start);
   replay->marks_len = (int64_t)replay->headers.len - (int64_t)headers.len;
-  return complete ? replay : NULL;
+  return replay;
 }
 
 /* The earlier facts stay until the next delivery: the app may have been given texts of them. */

@@ -37,18 +37,15 @@ bool info_record_add_text(struct buffer *facts, CURLINFO info, const char *value
 /* Walks the facts from the front. One that reaches behind the end is damaged, and ends the walk. */
 struct idem_span info_record_find(struct idem_span facts, CURLINFO info)
 {
-  const char *at = facts.data;
-  for (size_t left = facts.len; left >= FACT_HEAD;) {
-    uint16_t head[2];
-    memcpy(head, at, FACT_HEAD);
+  const unsigned wanted = NUMBER_OF(info);
+  for (size_t at = 0; at + FACT_HEAD <= facts.len;) {
+    uint16_t number, len;
+    memcpy(&number, facts.data + at, sizeof(number));
+    memcpy(&len, facts.data + at + sizeof(number), sizeof(len));
     at += FACT_HEAD;
-    left -= FACT_HEAD;
-    if (head[1] > left)
-      break;
-    if (head[0] == NUMBER_OF(info))
-      return (struct idem_span){at, head[1]};
-    at += head[1];
-    left -= head[1];
+    if (number == wanted && len <= facts.len - at)
+      return (struct idem_span){facts.data + at, len};
+    at += len;
   }
   return (struct idem_span){NULL, 0};
 }
