@@ -617,16 +617,9 @@ const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_co
   return shadow->rule;
 }
 
-const char *shadow_needs(const struct shadow *shadow, enum option_way route, char room[24])
-{
-  return shadow_needs_besides(shadow, route, 0, room);
-}
-
 const char *shadow_needs_besides(const struct shadow *shadow, enum option_way route, unsigned beside,
                                  char room[24])
 {
-  if (!shadow->needy)
-    return NULL;
   for (unsigned word = 0; word < sizeof(shadow->needs) / sizeof(shadow->needs[0]); word++)
     for (uint64_t left = shadow->needs[word]; left; left &= left - 1) {
       unsigned number = word * 64 + (unsigned)__builtin_ctzll(left);

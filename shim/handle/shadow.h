@@ -230,11 +230,14 @@ static inline bool shadow_has_need(const struct shadow *shadow, CURLoption optio
   return shadow->needs[number / 64] >> number % 64 & 1;
 }
 
-/* The name of an option that is set and leaves this way open only, or NULL. */
-const char *shadow_needs(const struct shadow *shadow, enum option_way route, char room[24]);
-/* The same, but for the option of this number (0: all count). */
+/* The name of an option that is set and leaves this way open only, or NULL; but for the option of this number
+ * (0: all count). */
 const char *shadow_needs_besides(const struct shadow *shadow, enum option_way route, unsigned beside,
                                  char room[24]);
+static inline const char *shadow_needs(const struct shadow *shadow, enum option_way route, char room[24])
+{
+  return shadow->needy ? shadow_needs_besides(shadow, route, 0, room) : NULL;
+}
 
 /* The app has given a share object a lock function: a copy of the process could wait for ever for one
  * that another thread held. */

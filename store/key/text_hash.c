@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+/* What is hashed has just been written, and is compared next. */
+#define XXH_NO_PREFETCH
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
