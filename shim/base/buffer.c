@@ -31,14 +31,17 @@ bool buffer_append(struct buffer *buffer, const void *data, size_t len)
   return true;
 }
 
-bool buffer_set(struct buffer *buffer, const void *data, size_t len)
+bool buffer_set(struct buffer *buffer, const void *data, size_t len, size_t more)
 {
-  char *to = len > buffer->room ? realloc(buffer->data, len) : buffer->data;
+  bool fits = len + more <= buffer->room;
+  char *to = fits ? buffer->data : realloc(buffer->data, len + more);
   buffer->len = 0;
   if (len && !to)
     return false;
-  buffer->room = len > buffer->room ? len : buffer->room;
-  buffer->data = to;
+  if (!fits && to)
+    buffer->room = len + more;
+  if (to)
+    buffer->data = to;
   if (len)
     memcpy(to, data, len);
   buffer->len = len;

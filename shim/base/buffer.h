@@ -35,9 +35,9 @@ static inline char *buffer_reserve(struct buffer *buffer, size_t more)
 
 bool buffer_append(struct buffer *buffer, const void *data, size_t len);
 
-/* The buffer holds these bytes and no others, and no more memory than they need: for a text that is kept for
- * long and set as a whole. False without memory, and then it is empty. */
-bool buffer_set(struct buffer *buffer, const void *data, size_t len);
+/* The buffer holds these bytes and no others, with room for `more` behind them, and needs no more memory than
+ * that: for a text that is kept for long and set as a whole. False without memory, and then it is empty. */
+bool buffer_set(struct buffer *buffer, const void *data, size_t len, size_t more);
 
 /* Gives the memory back and empties it. buffer_release() is the same, and no call where there is nothing. */
 void buffer_free(struct buffer *buffer);

@@ -198,6 +198,12 @@ void shadow_reset(struct shadow *shadow)
   shadow->overridden = shadow->held = shadow->altered = 0;
 }
 
+/* With its NUL. The origin has room behind it (request/origin.c): of most URLs it is shorter, but for the port. */
+static bool set_url(struct shadow *shadow, const char *url, size_t len)
+{
+  return buffer_set(&shadow->url, url, len, len ? len + strlen(":65535") : 0);
+}
+
 /* Copies what libcurl's copy of a handle has, which is no transfer, no place in a multi, and nothing that was
  * delivered. */
 bool shadow_copy(struct shadow *to, const struct shadow *from)
@@ -228,10 +234,10 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   /* The copy has a cache of its own, and puts there what its option says. */
   if (to->slot[SLOT_RESOLVE])
     complete &= buffer_append(&to->resolved, from->resolved.data, from->resolved.len);
-  complete &= buffer_set(&to->url, from->url.data, from->url.len);
-  complete &= buffer_set(&to->text_url, from->text_url.data, from->text_url.len);
+  complete &= set_url(to, from->url.data, from->url.len);
+  complete &= buffer_set(&to->text_url, from->text_url.data, from->text_url.len, 0);
   complete &= buffer_append(&to->cookie_files, from->cookie_files.data, from->cookie_files.len);
-  return complete & buffer_set(&to->copied_post, from->copied_post.data, from->copied_post.len);
+  return complete & buffer_set(&to->copied_post, from->copied_post.data, from->copied_post.len, 0);
 }
 
 /* Programs set the same URL for each call: what it matched still holds then. */
@@ -241,7 +247,7 @@ static void note_url(struct shadow *shadow, const char *url)
     return;
   shadow->matched = false;
   shadow->url.len = 0;
-  if (url && !buffer_set(&shadow->url, url, strlen(url) + 1))
+  if (url && !set_url(shadow, url, strlen(url) + 1))
     report_want("no memory for a URL");
 }
 
@@ -250,7 +256,7 @@ static void note_text_url(struct shadow *shadow, const char *url)
   shadow->text_url.len = 0;
   if (!shadow->slot[SLOT_CURLU])
     note_url(shadow, url);
-  else if (url && !buffer_set(&shadow->text_url, url, strlen(url) + 1))
+  else if (url && !buffer_set(&shadow->text_url, url, strlen(url) + 1, 0))
     set_forgotten(shadow, option_number(CURLOPT_URL));
 }
 
@@ -265,7 +271,7 @@ static void note_curlu(struct shadow *shadow, uintptr_t handle)
   if (forgets)
     text_url->len = 0;
   else if (!shadow->slot[SLOT_CURLU] && url->len) {
-    if (!buffer_set(text_url, url->data, url->len))
+    if (!buffer_set(text_url, url->data, url->len, 0))
       set_forgotten(shadow, option_number(CURLOPT_URL));
   }
   shadow->slot[SLOT_CURLU] = handle;
@@ -288,7 +294,8 @@ static void note_copied_post(struct shadow *shadow, const char *body)
   shadow->copied_post.len = 0;
   if (!body)
     return;
-  shadow->copied_post_lost = !buffer_set(&shadow->copied_post, body, size < 0 ? strlen(body) : (size_t)size);
+  shadow->copied_post_lost =
+      !buffer_set(&shadow->copied_post, body, size < 0 ? strlen(body) : (size_t)size, 0);
   shadow->is_copied_post = true;
 }
 
