@@ -702,7 +702,7 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
 
 /* Where two requests first differ, as a person would say it: "tenant", "header OpenAI-Organization",
  * "JSON /messages/3/content at offset 120 (\"2026-11-21\" / \"2026-11-22\")". Returns how alike they are, 0
- * to 1000, 1000: the same operation. */
+ * to 1000, 1000: the same operation. With `size` 0 that alone, which is sooner known. */
 int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b, char *difference,
                        size_t size);
 

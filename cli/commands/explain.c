@@ -269,7 +269,7 @@ static void apart_fact(const struct idem_answer *target, const struct idem_answe
 static void looked_fact(const struct cli_nearest *nearest)
 {
   char looked[CLI_UNIT_SIZE], answers[CLI_UNIT_SIZE];
-  if (nearest->looked == CLI_NEAREST_MOST && nearest->looked < nearest->answers)
+  if (nearest->cut)
     cli_fact("looked at", "the newest %s of %s answers; --all looks at every one",
              cli_count(looked, nearest->looked), cli_count(answers, nearest->answers));
 }
@@ -357,7 +357,7 @@ const struct cli_command cli_command_explain = {
                "1 if nothing\n"
                "is similar.",
     .options =
-        CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "look at every answer, not at the newest 10,000"),
+        CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "look at every answer, not at the newest 5,000"),
                     CLI_OPTION("recent", NULL, CLI_FLAG, recent,
                                "the last 512 decisions: what was sent, not stored, left alone"),
                     CLI_OPTION("limit", "N", CLI_COUNT, limit, "with --recent: only the newest N"),

@@ -107,8 +107,10 @@ void cli_fact_take(const char *label, char *text)
   free(text);
 }
 
-/* When the line was last drawn, so that a fast loop does not spend its time on it; 0: it is not there. */
+/* When the line was last drawn, or would have been on a terminal, so that a fast loop does not spend its time
+ * on it; and whether it is there. */
 static int64_t shown_us;
+static bool is_shown;
 
 /* Drawn over itself with a carriage return; what is behind a shorter line is erased. */
 void cli_progress(void *what, uint64_t done, uint64_t total)
@@ -116,10 +118,13 @@ void cli_progress(void *what, uint64_t done, uint64_t total)
   enum { BETWEEN_US = 100000 };
   char a[CLI_UNIT_SIZE], b[CLI_UNIT_SIZE];
   int64_t now = cli_now_us();
-  /* A log is to have no progress in it, and a loop is not to wait for a terminal. */
-  if (!isatty(STDERR_FILENO) || (shown_us && now - shown_us < BETWEEN_US))
+  if (shown_us && now - shown_us < BETWEEN_US)
     return;
   shown_us = now;
+  /* A log is to have no progress in it, and a loop is not to wait for a terminal. */
+  is_shown = isatty(STDERR_FILENO);
+  if (!is_shown)
+    return;
   unsigned percent = total ? (unsigned)((double)done * 100 / (double)total) : 0;
   fprintf(stderr, "\r%s: %s of %s (%u%%)\033[K", (const char *)what, cli_count(a, done), cli_count(b, total),
           percent > 100 ? 100 : percent);
@@ -128,9 +133,10 @@ void cli_progress(void *what, uint64_t done, uint64_t total)
 /* Costs nothing where no line was drawn, so it is called on every path. */
 void cli_progress_end(void)
 {
-  if (shown_us)
+  if (is_shown)
     fputs("\r\033[K", stderr);
   shown_us = 0;
+  is_shown = false;
 }
 
 bool cli_readable_file(const char *path)

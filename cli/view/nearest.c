@@ -76,7 +76,8 @@ void cli_kept_release(struct cli_kept *kept)
 struct search {
   const struct idem_answer *target;
   struct cli_nearest *nearest;
-  uint64_t most;
+  bool all;
+  uint64_t most, bytes; /* answers that are looked at; what those so far have */
 };
 
 /* What a visit ends with when the search is over, which is no error; and what two
@@ -91,16 +92,19 @@ static int visit(void *arg, const struct idem_answer *answer)
   struct cli_nearest *nearest = search->nearest;
   char what[] = "explain", difference[sizeof(nearest->difference)] = "";
   const struct idem_answer *target = search->target;
-  if (nearest->looked == search->most)
+  nearest->cut = !search->all && (nearest->looked == CLI_NEAREST_MOST || search->bytes >= CLI_NEAREST_BYTES);
+  if (nearest->cut)
     return ENOUGH;
+  search->bytes += answer->record.len;
   cli_progress(what, ++nearest->looked, search->most);
   if (memcmp(target->key, answer->key, IDEM_KEY_SIZE) == 0 || !cli_same(target->method, answer->method) ||
       !cli_same(target->origin, answer->origin) || !cli_same(target->path, answer->path))
     return 0;
-  int alike = idem_store_compare(target, answer, difference, sizeof(difference));
+  /* Where they differ takes longer than how far. */
+  int alike = idem_store_compare(target, answer, NULL, 0);
   if (alike <= nearest->alike)
     return 0;
-  nearest->alike = alike;
+  nearest->alike = idem_store_compare(target, answer, difference, sizeof(difference));
   memcpy(nearest->difference, difference, sizeof(difference));
   int result = cli_keep(&nearest->kept, answer);
   return result == 0 && alike >= ALIKE_MOST ? ENOUGH : result;
@@ -120,6 +124,7 @@ int cli_nearest_find(struct idem_store *store, const struct idem_answer *target,
   nearest->answers = stats.answers;
   struct search search = {.target = target,
                           .nearest = nearest,
+                          .all = all,
                           .most = all || stats.answers < CLI_NEAREST_MOST ? stats.answers : CLI_NEAREST_MOST};
   result = idem_store_each(store, IDEM_NEWEST_FIRST, visit, &search, error);
   cli_progress_end();

@@ -8,7 +8,7 @@
  *       cli_advice(nearest.difference, advice, sizeof(advice));
  *     cli_kept_release(&nearest.kept);
  *
- * It reads the newest CLI_NEAREST_MOST answers, or all of them, and shows progress.
+ * It reads the newest CLI_NEAREST_MOST answers, or CLI_NEAREST_BYTES of them, or all, and shows progress.
  */
 #ifndef IDEMSHIM_CLI_NEAREST_H
 #define IDEMSHIM_CLI_NEAREST_H
@@ -32,11 +32,12 @@ struct cli_nearest {
   int alike; /* 0 to 1000; -1: no other request for this method, origin and path */
   /* So many of so many were looked at; fewer if none can be nearer than the one that was found. */
   uint64_t looked, answers;
+  bool cut;             /* there are older ones at which it has not looked */
   char difference[512]; /* where the two first differ, in words */
 };
 
-/* A few tenths of a second, however large the store. */
-enum { CLI_NEAREST_MOST = 10000 };
+/* A few hundredths of a second, however large the store, and whether prompts are short or long. */
+enum { CLI_NEAREST_MOST = 5000, CLI_NEAREST_BYTES = 16 << 20 };
 
 /* Looks through the newest answers, or through all, for the request that is nearest to `target`; among
  * equally near ones, for the newest. Shows progress. 0 or -errno. End with

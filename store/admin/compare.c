@@ -27,7 +27,7 @@ enum { EXCERPT_BEFORE = 12, EXCERPT = 24, PATH_MOST = 160 };
 struct difference {
   char *text;
   size_t size;
-  bool found; /* the first one is told */
+  bool found; /* the first one is told, or none is to be */
 };
 
 /* From the start of the word that `at` is in, if that is not far. */
@@ -247,7 +247,7 @@ static int compare_bodies(struct difference *difference, struct idem_span a, str
   /* A body that was cut for the store is no JSON any more, and is compared as a text. */
   bool json = begins_json(a) && begins_json(b) && json_canon(a, &all, x) == 0 && json_canon(b, &all, y) == 0,
        same = json && memcmp(x, y, sizeof(x)) == 0;
-  if (json && !same)
+  if (json && !same && !difference->found)
     compare_json(difference, json_trimmed(a), json_trimmed(b));
   else if (!same)
     tell_text(difference, "body", a, b);
@@ -303,7 +303,7 @@ static int compare_part(struct difference *difference, const char *what, struct 
  * alike. */
 int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b, char *out, size_t size)
 {
-  struct difference difference = {.text = out, .size = size};
+  struct difference difference = {.text = out, .size = size, .found = !size};
   int alike = 0;
   if (size)
     out[0] = '\0';

@@ -490,10 +490,28 @@ Test(cli_store, a_limit_larger_than_the_store_shows_all_of_it)
 
 Test(cli_store, explain_looks_at_the_newest_and_says_so)
 {
-  fill("10020", "3600");
+  fill("5020", "3600");
+  struct run r = run_plain(&w, "idemshim", "explain", NULL),
+             all = run_plain(&w, "idemshim", "explain", "--all", NULL),
+             json = run_plain(&w, "idemshim", "explain", "--json", NULL);
+  cr_expect(strstr(r.out, "the newest 5,000 of 5,020 answers; --all looks at every one"), "%s", r.out);
+  cr_expect_null(strstr(all.out, "--all"), "%s", all.out);
+  json_t *told = document(&json);
+  cr_expect_eq(number(told, "looked_at"), 5000);
+  cr_expect_eq(number(told, "answers"), 5020);
+  json_decref(told);
+  run_release(&r);
+  run_release(&all);
+}
+
+Test(cli_store, explain_looks_at_fewer_where_they_are_long)
+{
+  mock_default(&w, "size=2000000");
+  for (int i = 0; i < 10; i++)
+    stored(world_text(&w, "{\"model\":\"m\",\"n\":%d}", i));
   struct run r = run_plain(&w, "idemshim", "explain", NULL),
              all = run_plain(&w, "idemshim", "explain", "--all", NULL);
-  cr_expect(strstr(r.out, "the newest 10,000 of 10,020 answers; --all looks at every one"), "%s", r.out);
+  cr_expect(strstr(r.out, "the newest 9 of 10 answers; --all looks at every one"), "%s", r.out);
   cr_expect_null(strstr(all.out, "--all"), "%s", all.out);
   run_release(&r);
   run_release(&all);
