@@ -23,11 +23,11 @@ struct copy {
 };
 
 /* -ENOENT: there is none; -EILSEQ: it cannot be shown. */
-static int copy_answer(const struct idem_store *store, const struct reader *reader, const uint8_t *key,
-                       struct copy *copy)
+static int copy_answer(const struct idem_store *store, const struct pages_snapshot *snapshot,
+                       const uint8_t *key, struct copy *copy)
 {
   struct idem_span value = {NULL, 0};
-  const struct record_head *head = parts_find(&reader->snapshot, key, &value);
+  const struct record_head *head = parts_find(snapshot, key, &value);
   copy->heap = NULL;
   if (!head)
     return value.data ? -EILSEQ : -ENOENT;
@@ -35,7 +35,7 @@ static int copy_answer(const struct idem_store *store, const struct reader *read
   copy->heap = malloc(len);
   if (!copy->heap)
     return -ENOMEM;
-  int rc = parts_join(&reader->snapshot, value, copy->heap);
+  int rc = parts_join(snapshot, value, copy->heap);
   if (rc == 0 && !record_checksum_holds((struct idem_span){copy->heap, len}))
     rc = -EILSEQ;
   if (rc == 0)
@@ -50,7 +50,7 @@ enum { PART_MOST = 64, PART_BYTES = 1 << 20 };
 
 struct part {
   struct idem_store *store;
-  struct reader *reader;
+  struct pages_reading reading;
   struct copy copy[PART_MOST];
   unsigned count;
   size_t bytes;
@@ -68,7 +68,7 @@ static int copy_by_age(void *arg, struct idem_span age, struct idem_span key)
   if (key.len != IDEM_KEY_SIZE)
     return 0;
   struct copy *copy = &part->copy[part->count];
-  int rc = copy_answer(part->store, part->reader, (const uint8_t *)key.data, copy);
+  int rc = copy_answer(part->store, &part->reading.snapshot, (const uint8_t *)key.data, copy);
   if (rc < 0) {
     free(copy->heap);
     return rc == -ENOMEM ? rc : 0;
@@ -82,15 +82,17 @@ static int copy_by_age(void *arg, struct idem_span age, struct idem_span key)
 /* One snapshot, that of the moment; the next goes on behind it. */
 static int copy_part(struct part *part, struct pages_part *pages, uint8_t from[8], struct idem_error *error)
 {
+  struct reader *reader;
   part->count = 0;
   part->bytes = 0;
   part->full = false;
   batch_write_left(part->store);
-  int rc = state_read(part->store, &part->reader, error);
+  int rc = state_read(part->store, &reader, error);
   if (rc < 0)
     return rc;
-  rc = pages_part(&part->reader->snapshot, PAGES_AGE, pages, copy_by_age, part);
-  reader_end(part->reader);
+  pages_read(&part->reading, &reader->snapshot);
+  rc = pages_part(&part->reading.snapshot, PAGES_AGE, pages, copy_by_age, part);
+  reader_end(reader);
   /* Before serial 0 there is none, and one less would be the last of all. */
   part->full &= !(pages->back && part->serial == 0);
   answer_index_age_key(pages->back ? part->serial - 1 : part->serial + 1, from);
@@ -103,7 +105,7 @@ int idem_store_each(struct idem_store *store, enum idem_order order,
                     int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
                     struct idem_error *error)
 {
-  struct part *part = malloc(sizeof(*part));
+  struct part *part = calloc(1, sizeof(*part));
   struct pages_part pages = {.back = order == IDEM_NEWEST_FIRST};
   uint8_t from[8];
   int rc = 0;
@@ -118,6 +120,7 @@ int idem_store_each(struct idem_store *store, enum idem_order order,
       free(part->copy[i].heap);
     }
   } while (rc == 0 && part->full);
+  pages_read_end(&part->reading);
   free(part);
   return rc == 0 && pages.damaged
              ? idem_error_set(error, -EILSEQ, "%s: some of the store is damaged", store->dir)
@@ -229,7 +232,7 @@ int idem_store_show(struct idem_store *store, const char *id,
   if (rc == 0)
     rc = search_result(&search, error);
   if (rc == 0)
-    rc = copy_answer(store, reader, search.found, &copy);
+    rc = copy_answer(store, &reader->snapshot, search.found, &copy);
   reader_end(reader);
   if (rc == 0)
     rc = visit(arg, &copy.answer);

@@ -105,6 +105,16 @@ Test(store_command, each_sees_every_answer_once_both_ways)
   cr_expect(back.count == MANY && back.in_order, "%d", back.count);
 }
 
+/* What is read is the file, and without a descriptor of it the map. */
+Test(store_command, each_sees_every_answer_without_a_descriptor)
+{
+  struct seen forth = {0, 0, 1, true};
+  ask_many(0, MANY);
+  idem_store_give_back(fixture.store);
+  cr_assert_eq(idem_store_each(fixture.store, IDEM_OLDEST_FIRST, see, &forth, &error), 0);
+  cr_expect(forth.count == MANY && forth.in_order, "%d", forth.count);
+}
+
 /* A thread whose own reader is busy gets a second one. */
 static int nothing_is_pinned(void *arg, const struct idem_answer *answer)
 {
