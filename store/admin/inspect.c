@@ -5,6 +5,7 @@
  * lie side by side in the tree.
  */
 #include "store/base/claim_lock.h"
+#include "store/lmdb/pages_read.h"
 #include "store/records/answer_index.h"
 #include "store/records/batch.h"
 #include "store/records/claim_record.h"

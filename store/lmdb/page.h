@@ -66,4 +66,8 @@ int page_value(const struct pages_snapshot *snapshot, struct node *node);
 int page_search(const struct pages_snapshot *snapshot, const struct page *page, struct idem_span key,
                 unsigned *at, struct node *node);
 
+/* Whether LMDB's descriptor is still of the data file, which `*stat` is of then. */
+struct stat;
+bool page_file_is_open(const struct pages *pages, struct stat *stat);
+
 #endif

@@ -53,7 +53,7 @@ struct pages {
   const uint8_t *map;
   size_t map_size, page_size;
   _Atomic size_t end;            /* bytes that the file is known to have */
-  struct pages_reading *reading; /* what it is for; NULL: pages are looked at in the map */
+  struct pages_reading *reading; /* pages_read.h; NULL: pages are looked at in the map */
 };
 
 /* The root of a tree, as LMDB keeps it in the file. */
@@ -96,29 +96,6 @@ int pages_find_trees(struct pages_snapshot *snapshot);
 /* -ENOENT: no such key. `value` points into the map, at any alignment. */
 int pages_get(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len,
               struct idem_span *value);
-
-/*
- * A snapshot of which pages are read into memory, for who goes over many answers: the kernel maps sixteen
- * pages for each that is looked at, and ten thousand answers, which are all over the file, come to most of
- * it.
- *
- *     struct pages_reading reading = {0};
- *     pages_read(&reading, &reader->snapshot);                 // in each transaction anew
- *     pages_part(&reading.snapshot, PAGES_AGE, &part, visit, arg);
- *     pages_read_end(&reading);
- */
-enum { PAGES_CHAINS = 256 };
-struct pages_reading {
-  struct pages pages;
-  struct pages_snapshot snapshot;
-  struct page_copy *chain[PAGES_CHAINS]; /* by page number */
-  struct page_copy *spare;               /* of one page each, for the next */
-  size_t copies;                         /* in the chains */
-};
-/* What was read before is forgotten, but for branches that may still hold. Where LMDB's descriptor is not of
- * the file any more, it is the map that is looked at. */
-void pages_read(struct pages_reading *reading, const struct pages_snapshot *snapshot);
-void pages_read_end(struct pages_reading *reading);
 
 /* Calls `visit` for each entry from `from` (NULL: the first) on, until it returns non-zero, which is then
  * returned. Goes on behind damaged pages, and then returns -EILSEQ. */
