@@ -198,7 +198,8 @@ void shadow_reset(struct shadow *shadow)
   shadow->overridden = shadow->held = shadow->altered = 0;
 }
 
-/* With its NUL. The origin has room behind it (request/origin.c): of most URLs it is shorter, but for the port. */
+/* With its NUL. The origin has room behind it (request/origin.c): it is shorter than most URLs, but for the
+ * port. */
 static bool set_url(struct shadow *shadow, const char *url, size_t len)
 {
   return buffer_set(&shadow->url, url, len, len ? len + strlen(":65535") : 0);

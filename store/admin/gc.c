@@ -44,8 +44,8 @@ int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct id
 
 /* A batch takes so long while others write, and so long while nobody does, which is less than an app waits at
  * the gate (lmdb/gate.h); who comes to wait ends it, and what is left then is its commit. The pause behind it
- * is longer than the naps of who waits. Large ones cost less, for names are digests, and of few answers each is
- * on a page of its own. */
+ * is longer than the naps of who waits. Large ones cost less, for names are digests, and of few answers each
+ * is on a page of its own. */
 enum { GC_LONGEST_US = 20000, GC_LONGEST_ALONE_US = 60000, GC_PAUSE_US = 2500, GC_BATCH_LEAST = 32 };
 
 /* `alone`: no other writer's transaction was between this batch and the one before it. */
