@@ -18,11 +18,12 @@ int __cxa_at_quick_exit(void (*handler)(void *), void *object);
 extern void *__dso_handle;
 /* NOLINTEND(bugprone-reserved-identifier,cert-*) */
 
-bool libc_suffices(void)
+/* One name of each library is asked for, since every glibc that has one has all of them: a name that is asked
+ * for so the loader looks for when a program starts, and not when it is called. In one page with the
+ * constructors that call it. */
+__attribute__((section(".text.startup"))) bool libc_suffices(void)
 {
-#define X(name, version) &&LIBC_HAS(name)
-  return gnu_get_libc_version != NULL OLD_GLIBC_FRONT(X);
-#undef X
+  return gnu_get_libc_version != NULL && LIBC_HAS(dlvsym) && LIBC_HAS(pthread_create);
 }
 
 void libc_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))

@@ -9,10 +9,10 @@
  *   have neither library.
  * - What other libcs than glibc do not have is weak as well.
  *
- * So these names may be NULL, and LIBC_HAS(name) asks. libc_suffices() does before anything of ours is on, so
- * only what forwards calls has to ask for itself. Tests read the imports off the object, none of which is
- * newer than glibc 2.17, and start a program of musl with it, whose loader refuses what imports a name that
- * musl does not have.
+ * So these names may be NULL, and LIBC_HAS(name) asks; one of each library does for all of it.
+ * libc_suffices() does before anything of ours is on, so only what forwards calls has to ask for itself.
+ * Tests read the imports off the object, none of which is newer than glibc 2.17, and start a program of musl
+ * with it, whose loader refuses what imports a name that musl does not have.
  */
 #ifndef IDEMSHIM_SHIM_LIBC_H
 #define IDEMSHIM_SHIM_LIBC_H

@@ -4,9 +4,10 @@
 
 struct pointer_map shadow_map = POINTER_MAP(struct shadow);
 
-/* Nobody's, so that `shadow_last` always points somewhere. */
-static struct shadow no_shadow = {.quick = (CURL *)&no_shadow};
-__thread struct shadow *shadow_last = &no_shadow;
+/* Nobody's, so that `shadow_last` always points somewhere; no handle has this address. Nobody writes to it,
+ * so that it takes no room among what is copied for every program. */
+static const struct shadow no_shadow = {.quick = (CURL *)UINTPTR_MAX};
+__thread struct shadow *shadow_last = (struct shadow *)&no_shadow;
 
 _Atomic bool shadow_share_locks;
 

@@ -136,7 +136,7 @@ static int is_there(struct dl_phdr_info *object, size_t size, void *arg)
 bool dl_object_of(const void *address, Dl_info *info)
 {
   struct place place = {address, info};
-  return LIBC_HAS(dladdr) ? dladdr(address, info) != 0 : dl_iterate_phdr(is_there, &place) != 0;
+  return LIBC_HAS(dlvsym) ? dladdr(address, info) != 0 : dl_iterate_phdr(is_there, &place) != 0;
 }
 
 void *dl_sym_in(const char *path, const char *name)

@@ -32,7 +32,7 @@ static void *find_in_caller_scope(const void *return_address)
   struct link_map *map = NULL;
   /* The main program has no name in its link map. Its scope is the global one, which RTLD_NEXT goes
    * through. */
-  if (!LIBC_HAS(dladdr1) || !dladdr1(return_address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map ||
+  if (!LIBC_HAS(dlvsym) || !dladdr1(return_address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map ||
       !map->l_name[0])
     return NULL;
   void *symbol = dl_sym_in(map->l_name, "curl_easy_init");

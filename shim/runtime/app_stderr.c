@@ -15,13 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* As it was at the start: written by the constructor, which is alone. */
+/* As it was at the start: written by the constructor, which is alone. It is in a page that every program has
+ * already, and among what is zero it would have one of its own. */
 static struct {
   bool noted, open;
   dev_t device;
   ino_t inode;
   mode_t mode;
-} at_start;
+} at_start __attribute__((section(".data")));
 
 /* In a copy, which has one thread. */
 static struct {

@@ -36,11 +36,17 @@ static __thread struct buffer at_start;
 enum { REASONS = 3, NAMES = 6 };
 static bool counts(const char *variable, size_t of)
 {
-  static const char *const names[NAMES] = {
+  /* In a page that every program has already; constants would be read from one more. */
+  static __attribute__((section(".data"))) char names[NAMES][20] = {
       "IDEMSHIM_", "CACHE_DIRECTORY=", "STATE_DIRECTORY=", "HOME=", "XDG_CACHE_HOME=", "XDG_CONFIG_HOME="};
-  for (size_t i = 0; i < of; i++)
-    if (strncmp(variable, names[i], strlen(names[i])) == 0)
+  for (size_t i = 0; i < of; i++) {
+    size_t at = 0;
+    /* Each function of libc that is called for the first time is looked for. */
+    while (names[i][at] && variable[at] == names[i][at])
+      at++;
+    if (!names[i][at])
       return true;
+  }
   return false;
 }
 

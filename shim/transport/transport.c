@@ -228,22 +228,22 @@ static bool make_pair(struct transport *t)
   return false;
 }
 
-static bool has_name(const struct transport *t, int fd, int (*ask)(int, struct sockaddr *, socklen_t *))
+static bool has_name(const struct transport *t, int fd, bool of_peer)
 {
   struct sockaddr name;
   socklen_t len = sizeof(name);
-  return fd >= 0 && ask(fd, &name, &len) == 0 && len == t->address_len &&
-         memcmp(&name, &t->address, len) == 0;
+  return fd >= 0 && (of_peer ? getpeername(fd, &name, &len) : getsockname(fd, &name, &len)) == 0 &&
+         len == t->address_len && memcmp(&name, &t->address, len) == 0;
 }
 
 bool transport_has_our_end(const struct transport *t)
 {
-  return has_name(t, t->our_end, getsockname);
+  return has_name(t, t->our_end, false);
 }
 
 static bool has_app_end(const struct transport *t)
 {
-  return has_name(t, t->app_end, getpeername);
+  return has_name(t, t->app_end, true);
 }
 
 /* They are the app's to close if they are not ours any more. */

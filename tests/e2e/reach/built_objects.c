@@ -40,6 +40,26 @@ Test(objects, the_front_needs_libc_alone)
   run_release(&r);
 }
 
+/* It is mapped into every program that is started: what the loader looks for then, and which pages it copies
+ * because something is written to them. */
+Test(objects, the_front_asks_little_of_a_program_that_never_calls_it)
+{
+  enum { NAMES_MOST = 18, COPIED_PAGES = 3, PAGE = 4096 };
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer build is not made to be small");
+  struct run r = run_plain(&w, "readelf", "-dlrW", world_text(&w, "%s/libidemshim.so", w.build), NULL);
+  unsigned long start = 0, len = 0;
+  expect_success(&r);
+  for (const char *at = r.out; (at = strstr(at, "  LOAD ")); at++)
+    if (sscanf(at, " LOAD %*x %lx %*x %lx %*x RW ", &start, &len) == 2 &&
+        strstr(at, " RW ") < strchr(at, '\n'))
+      break;
+  cr_expect(len && (start + len - 1) / PAGE - start / PAGE < COPIED_PAGES, "%lx bytes from %lx", len, start);
+  cr_expect_leq(count_of(r.out, "_GLOB_DA"), NAMES_MOST, "%s", r.out);
+  cr_expect_null(strstr(r.out, "(FINI) "), "%s", r.out);
+  run_release(&r);
+}
+
 /* The newest glibc that an object asks for, as 2017 for 2.17. */
 static int newest_glibc(const char *object)
 {
