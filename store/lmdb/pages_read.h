@@ -30,8 +30,8 @@ struct pages_reading {
 void pages_read(struct pages_reading *reading, const struct pages_snapshot *snapshot);
 void pages_read_end(struct pages_reading *reading);
 
-/* For page.c: the page `number` with the `count` - 1 behind it. NULL: it cannot be read, or there is no memory
- * for it. */
+/* For page.c: the page `number` with the `count` - 1 behind it. NULL: it cannot be read, or there is no
+ * memory for it. */
 const struct page *pages_read_run(struct pages_reading *reading, uint64_t number, uint64_t count);
 
 #endif
