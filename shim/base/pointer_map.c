@@ -30,7 +30,7 @@ static void put(struct pointer_slots *slots, size_t at, struct pointer_entry *en
   atomic_store_explicit(&slots->at[at], entry, memory_order_release);
 }
 
-/* The slot of the key's entry, or the free one where it belongs. */
+/* The slot of the key's entry, or the free one where it belongs. Under the lock. */
 static size_t seek(const struct pointer_slots *slots, const void *key)
 {
   size_t at = pointer_slots_home(slots, key);
@@ -40,10 +40,17 @@ static size_t seek(const struct pointer_slots *slots, const void *key)
   return at;
 }
 
+/* A slot is read once: a removal may put another entry there right behind the look at its key. */
 void *pointer_map_glance(const struct pointer_map *map, const void *key)
 {
   const struct pointer_slots *slots = atomic_load_explicit(&map->slots, memory_order_acquire);
-  return slots && key ? pointer_slots_entry(slots, seek(slots, key)) : NULL;
+  struct pointer_entry *entry = NULL;
+  if (!slots || !key)
+    return NULL;
+  for (size_t at = pointer_slots_home(slots, key);
+       (entry = pointer_slots_entry(slots, at)) && pointer_entry_key(entry) != key;)
+    at = (at + 1) & slots->mask;
+  return entry;
 }
 
 void *pointer_map_find_locked(struct pointer_map *map, const void *key)

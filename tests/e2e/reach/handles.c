@@ -41,7 +41,7 @@ Test(handles, leave_nothing_behind_in_any_mode)
 
 Test(handles, are_found_while_others_come_and_go)
 {
-  struct run run = run_plain(&w, "pointer_map_threads", "300000", NULL);
+  struct run run = run_plain(&w, "pointer_map_threads", "3000000", NULL);
   expect_success(&run);
   cr_expect(strncmp(run.out, "0 mistakes", 10) == 0, "%s", run.out);
   run_release(&run);
