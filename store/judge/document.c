@@ -101,16 +101,16 @@ static const struct member of_15[] = {
 static const struct member of_17[] = {
     MEMBER(17, "processing_status", FACT_TASK_STATUS),
 };
-#define OF(len)                                                                                              \
+#define OF(rows)                                                                                             \
   {                                                                                                          \
-    of_##len, COUNT(of_##len)                                                                                \
+    rows, COUNT(rows)                                                                                        \
   }
 static const struct {
   const struct member *first;
   size_t count;
-} members[] = {[2] = OF(2),   [3] = OF(3),   [4] = OF(4),   [5] = OF(5),   [6] = OF(6),
-               [7] = OF(7),   [8] = OF(8),   [9] = OF(9),   [10] = OF(10), [11] = OF(11),
-               [12] = OF(12), [13] = OF(13), [14] = OF(14), [15] = OF(15), [17] = OF(17)};
+} members[] = {[2] = OF(of_2),   [3] = OF(of_3),   [4] = OF(of_4),   [5] = OF(of_5),   [6] = OF(of_6),
+               [7] = OF(of_7),   [8] = OF(of_8),   [9] = OF(of_9),   [10] = OF(of_10), [11] = OF(of_11),
+               [12] = OF(of_12), [13] = OF(of_13), [14] = OF(of_14), [15] = OF(of_15), [17] = OF(of_17)};
 
 /* And what is deeper in it, by its first word; `*` is an element of an array. A way has four words at most,
  * and begins at the root of a document; take_value() compares one of them at each depth. The first ones stand
@@ -188,16 +188,12 @@ static const struct ways ways_of_16[] = {
 static const struct ways ways_of_18[] = {
     WAYS(18, "incomplete_details", {{"reason"}, FACT_INCOMPLETE_REASON}),
 };
-#define WAYS_OF(len)                                                                                         \
-  {                                                                                                          \
-    ways_of_##len, COUNT(ways_of_##len)                                                                      \
-  }
 static const struct {
   const struct ways *first;
   size_t count;
-} ways[] = {[4] = WAYS_OF(4),   [5] = WAYS_OF(5),   [6] = WAYS_OF(6),   [7] = WAYS_OF(7),
-            [8] = WAYS_OF(8),   [9] = WAYS_OF(9),   [10] = WAYS_OF(10), [11] = WAYS_OF(11),
-            [14] = WAYS_OF(14), [16] = WAYS_OF(16), [18] = WAYS_OF(18)};
+} ways[] = {[4] = OF(ways_of_4),   [5] = OF(ways_of_5),   [6] = OF(ways_of_6),   [7] = OF(ways_of_7),
+            [8] = OF(ways_of_8),   [9] = OF(ways_of_9),   [10] = OF(ways_of_10), [11] = OF(ways_of_11),
+            [14] = OF(ways_of_14), [16] = OF(ways_of_16), [18] = OF(ways_of_18)};
 
 bool document_is_failure(struct idem_span name)
 {
