@@ -273,7 +273,7 @@ Test(store_left, processes_that_leave_theirs_at_once_send_each_call_once)
 }
 
 /* What a process was given before it was killed, at whatever point. */
-Test(store_left, what_was_acknowledged_is_there_after_kills_at_random_points, .timeout = 3000)
+Test(store_left, what_was_acknowledged_is_there_after_kills_at_random_points, .timeout = 300)
 {
   enum { KILLS = 60, MOST = 100000 };
   _Atomic int *acknowledged = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
