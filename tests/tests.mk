@@ -275,23 +275,23 @@ growth: setup-bench
 
 .PHONY: bench growth instructions
 
-# libFuzzer, so clang. Each fuzzer runs FUZZ_SECONDS (or SECONDS) from the inputs it makes itself and the seed SEED; a finding stops it and
-# leaves its input in build/fuzz. Each adds its line, as in torture.
-FLEET_FUZZERS := fuzz_reply fuzz_verbs
-FUZZERS := $(filter-out $(if $(HAS_FLEET),,$(FLEET_FUZZERS)),$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
-FUZZ_CFLAGS := $(filter -std=% -W% -I% -D%,$(CFLAGS)) -DIDEM_SANITIZED -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+# libFuzzer, so clang, and a build of its own in build/fuzz. Each fuzzer runs FUZZ_SECONDS (or SECONDS) from tests/fuzz/corpus, what it makes of
+# that and the seed SEED; a finding stops it and leaves its input in build/fuzz. Each adds its line, as in torture.
+FUZZERS := $(filter-out $(if $(HAS_FLEET),,fuzz_reply fuzz_verbs),$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SHIM := base/buffer base/http_header base/pieces handle/url request/cookies transport/transport_header
+FUZZ_OBJECTS := $(filter-out $(B)/obj/cli/main.o,$(call objects,config store tape cli $(if $(HAS_FLEET),fleet))) $(FUZZ_SHIM:%=$(B)/obj/shim/%.o)
+FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 
-$(B)/fuzz/fuzz_verbs: fleet/verbs.c fleet/check.c
-$(FLEET_FUZZERS:%=$(B)/fuzz/%): $(B)/fuzz/%: tests/fuzz/%.c fleet/reply.c $(wildcard fleet/*.h)
-	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) -lhiredis -lcrypto
+$(B)/fuzzed.a: $(FUZZ_OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) -rcs $@ $^
 
-$(B)/fuzz/%: tests/fuzz/%.c $(wildcard config/*.[ch] store/*.[ch] store/*/*.[ch] tape/*.[ch])
-	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -DIDEM_LIB='"$(LIB)"' -o $@ $< $(wildcard config/*.c store/*.c store/*/*.c tape/*.c) $(STORE_LIBS) -ljansson
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/fuzzed.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FUZZ_SAN) -o $@ $^ $(STORE_LIBS) $(if $(HAS_FLEET),$(FLEET_LIBS)) -ljansson -lcurl
 
 fuzz: setup-fuzz
-	$(Q)$(MAKE) --no-print-directory $(FUZZERS:%=$(B)/fuzz/%)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) B=$(B)/fuzz CC=clang CFLAGS='-DIDEM_SANITIZED -O1 -g $(subst fuzzer,fuzzer-no-link,$(FUZZ_SAN))' $(FUZZERS:%=$(B)/fuzz/%)
 	$(Q)scripts/campaign --build $(B) --seed $(SEED) --seconds $(or $(SECONDS),$(FUZZ_SECONDS)) $(FUZZERS)
 
 .PHONY: fuzz

@@ -31,16 +31,22 @@ static const char *text_at(const struct cli_elf *elf, const char *start)
   return left && memchr(start, '\0', left) ? start : NULL;
 }
 
-/* The n-th segment of a type, from 0. */
-static const Elf64_Phdr *segment(const struct cli_elf *elf, uint32_t type, size_t n)
+/* All segments, of which there are `count`; none in a file that is foreign. */
+static const Elf64_Phdr *segments(const struct cli_elf *elf, size_t *count)
 {
-  const Elf64_Ehdr *header = at_offset(elf, 0, sizeof(*header));
-  for (unsigned i = 0; header && i < header->e_phnum; i++) {
-    const Elf64_Phdr *at =
-        at_offset(elf, header->e_phoff + (uint64_t)i * header->e_phentsize, sizeof(Elf64_Phdr));
-    if (at && at->p_type == type && n-- == 0)
-      return at;
-  }
+  const Elf64_Ehdr *header = elf->foreign ? NULL : at_offset(elf, 0, sizeof(*header));
+  *count = header ? header->e_phnum : 0;
+  return header ? at_offset(elf, header->e_phoff, *count * sizeof(Elf64_Phdr)) : NULL;
+}
+
+/* The first segment of a type. */
+static const Elf64_Phdr *segment(const struct cli_elf *elf, uint32_t type)
+{
+  size_t count;
+  const Elf64_Phdr *at = segments(elf, &count);
+  for (size_t i = 0; at && i < count; i++)
+    if (at[i].p_type == type)
+      return at + i;
   return NULL;
 }
 
@@ -48,10 +54,11 @@ static const Elf64_Phdr *segment(const struct cli_elf *elf, uint32_t type, size_
  * where. */
 static const void *at_address(const struct cli_elf *elf, uint64_t address, uint64_t size)
 {
-  const Elf64_Phdr *load;
-  for (size_t i = 0; (load = segment(elf, PT_LOAD, i)); i++)
-    /* As far as the file goes: what a segment has beyond that is zeros in memory. */
-    if (address >= load->p_vaddr && address - load->p_vaddr < load->p_filesz)
+  size_t count;
+  const Elf64_Phdr *load = segments(elf, &count);
+  /* As far as the file goes: what a segment has beyond that is zeros in memory. */
+  for (const Elf64_Phdr *end = load ? load + count : NULL; load < end; load++)
+    if (load->p_type == PT_LOAD && address >= load->p_vaddr && address - load->p_vaddr < load->p_filesz)
       return at_offset(elf, load->p_offset + (address - load->p_vaddr), size);
   return NULL;
 }
@@ -87,7 +94,7 @@ int cli_elf_open_fd(struct cli_elf *elf, int fd)
   }
   elf->foreign = is_foreign(elf);
   /* The dynamic section by its segment, which no strip takes away. */
-  const Elf64_Phdr *at = elf->foreign ? NULL : segment(elf, PT_DYNAMIC, 0);
+  const Elf64_Phdr *at = segment(elf, PT_DYNAMIC);
   /* Entries are read where they are, so they must be aligned there. */
   if (at && at->p_offset % _Alignof(Elf64_Dyn) == 0)
     elf->dynamic = at_offset(elf, at->p_offset, at->p_filesz);
@@ -123,7 +130,7 @@ void cli_elf_close(struct cli_elf *elf)
 /* The dynamic linker that the program asks for; NULL for one that is linked statically. */
 const char *cli_elf_interpreter(const struct cli_elf *elf)
 {
-  const Elf64_Phdr *at = segment(elf, PT_INTERP, 0);
+  const Elf64_Phdr *at = segment(elf, PT_INTERP);
   return at ? text_at(elf, at_offset(elf, at->p_offset, at->p_filesz)) : NULL;
 }
 
@@ -147,18 +154,26 @@ const char *cli_elf_dynamic_text(const struct cli_elf *elf, int64_t tag, size_t 
   return text_at(elf, at_address(elf, strings + offset, 1));
 }
 
-/* A list of files, each with a list of versions; what one points to lies behind it, so a damaged one ends. */
+/* Both kinds of entries are of 32-bit numbers, and are read where they are. */
+static const void *entry_at(const struct cli_elf *elf, uint64_t address, uint64_t size)
+{
+  const void *at = at_address(elf, address, size);
+  return (uintptr_t)at % _Alignof(Elf64_Verneed) ? NULL : at;
+}
+
+/* A list of files, each with a list of versions; what one points to lies behind it, so a damaged one ends. There are
+ * no more of them than have room in the file. */
 const char *cli_elf_needed_version(const struct cli_elf *elf, size_t n)
 {
   uint64_t address, strings;
+  size_t most = elf->size / sizeof(Elf64_Vernaux);
   if (!cli_elf_dynamic(elf, DT_VERNEED, 0, &address) || !cli_elf_dynamic(elf, DT_STRTAB, 0, &strings))
     return NULL;
   /* vn_aux, vn_next and vna_next count from the entry that they are in. */
-  for (const Elf64_Verneed *file; (file = at_address(elf, address, sizeof(*file)));
-       address += file->vn_next) {
+  for (const Elf64_Verneed *file; (file = entry_at(elf, address, sizeof(*file))); address += file->vn_next) {
     uint64_t place = address + file->vn_aux;
-    for (const Elf64_Vernaux *version; (version = at_address(elf, place, sizeof(*version)));
-         place += version->vna_next) {
+    for (const Elf64_Vernaux *version; most && (version = entry_at(elf, place, sizeof(*version)));
+         place += version->vna_next, most--) {
       if (n-- == 0)
         return text_at(elf, at_address(elf, strings + version->vna_name, 1));
       if (!version->vna_next)
@@ -198,7 +213,7 @@ struct symbols {
 /* NULL for an index that there is none of. */
 static const Elf64_Shdr *section_at(const struct cli_elf *elf, unsigned index)
 {
-  const Elf64_Ehdr *header = at_offset(elf, 0, sizeof(*header));
+  const Elf64_Ehdr *header = elf->foreign ? NULL : at_offset(elf, 0, sizeof(*header));
   if (!header || index >= header->e_shnum || header->e_shoff % _Alignof(Elf64_Shdr) ||
       header->e_shentsize != sizeof(Elf64_Shdr))
     return NULL;

@@ -133,16 +133,19 @@ static struct idem_span http_version(const struct tape_record *record)
   return (struct idem_span){line.data, blank ? (size_t)(blank - line.data) : line.len};
 }
 
-/* As a browser writes it: what no URI may have is escaped. What an app gives to libcurl may have anything. */
+/* As a browser writes it: what no URI may have is escaped, such as brackets but for those of an IPv6 host (RFC 3986,
+ * 3.2.2). What an app gives to libcurl may have anything. */
 static void put_url(FILE *out, const char *url)
 {
   static const char hex[] = "0123456789abcdefABCDEF";
+  const char *authority = strstr(url, "://"), *path = authority ? strchr(authority + 3, '/') : NULL;
   putc('"', out);
   for (; *url; url++) {
     unsigned char c = (unsigned char)*url;
     /* A % that begins no escape is escaped itself (RFC 3986, 2.4). */
     bool bare = c == '%' && !(url[1] && strchr(hex, url[1]) && url[2] && strchr(hex, url[2]));
-    fprintf(out, c <= ' ' || c >= 0x7f || bare || strchr("\"<>\\^`{|}[]", c) ? "%%%02X" : "%c", c);
+    bool of_path = path && url >= path && (c == '[' || c == ']');
+    fprintf(out, c <= ' ' || c >= 0x7f || bare || of_path || strchr("\"<>\\^`{|}", c) ? "%%%02X" : "%c", c);
   }
   putc('"', out);
 }

@@ -71,11 +71,14 @@ static const char *text_at(const json_t *object, const char *name)
 
 /* Times. */
 
-/* -1 stands for what does not apply. */
-static int64_t part_us(const json_t *timings, const char *name)
+enum { MS = 1000, SECOND = 1000 * MS };
+
+/* Negative ones stand for what does not apply; no moment is over 9999, as no date is. */
+static int64_t us_at(const json_t *of, const char *name, int unit)
 {
-  double ms = json_number_value(json_object_get(timings, name));
-  return ms > 0 ? (int64_t)(ms * 1000) : 0;
+  static const double most = 253402300800e6;
+  double us = json_number_value(json_object_get(of, name)) * unit;
+  return us > 0 ? (int64_t)(us < most ? us : most) : 0;
 }
 
 /* Milliseconds (HAR 1.2). "ssl" is a part of "connect"; "receive" is what follows the first byte. */
@@ -83,10 +86,9 @@ static void read_times(struct entry *entry)
 {
   const json_t *timings = json_object_get(entry->json, "timings");
   entry->start_us = cli_parse_timestamp(text_at(entry->json, "startedDateTime"));
-  entry->took_us = (int64_t)(json_number_value(json_object_get(entry->json, "time")) * 1000);
-  entry->took_us = entry->took_us < 0 ? 0 : entry->took_us;
-  entry->first_us = part_us(timings, "blocked") + part_us(timings, "dns") + part_us(timings, "connect") +
-                    part_us(timings, "send") + part_us(timings, "wait");
+  entry->took_us = us_at(entry->json, "time", MS);
+  entry->first_us = us_at(timings, "blocked", MS) + us_at(timings, "dns", MS) + us_at(timings, "connect", MS) +
+                    us_at(timings, "send", MS) + us_at(timings, "wait", MS);
   entry->first_us = entry->first_us < entry->took_us ? entry->first_us : entry->took_us;
 }
 
@@ -141,20 +143,27 @@ static bool split_headers(struct entry *entry, size_t count)
   return entry->lines != NULL;
 }
 
+/* 0 where nothing came, as browsers write it, and for what is no status. */
+static int status_of(const struct entry *entry)
+{
+  json_int_t status = json_integer_value(json_object_get(entry->response, "status"));
+  return status > 0 && status < 1000 ? (int)status : 0;
+}
+
 /* A status line as libcurl would pass it: HTTP/2 and 3 have no words behind the number. */
 static bool read_headers(struct entry *entry)
 {
   char first[128];
   size_t asked = 0, answered = 0;
-  const char *version = text_at(entry->response, "httpVersion");
-  int status = (int)json_integer_value(json_object_get(entry->response, "status"));
+  const char *version = text_at(entry->response, "httpVersion"), *words = text_at(entry->response, "statusText");
+  int status = status_of(entry);
   bool is_2 = strcasecmp(version, "h2") == 0 || strncasecmp(version, "HTTP/2", 6) == 0;
   bool is_3 = strcasecmp(version, "h3") == 0 || strncasecmp(version, "HTTP/3", 6) == 0;
   snprintf(first, sizeof(first), "HTTP/%s %d %.64s\r\n",
            is_2   ? "2"
            : is_3 ? "3"
                   : "1.1",
-           status, is_2 || is_3 ? "" : text_at(entry->response, "statusText"));
+           status, is_2 || is_3 || strpbrk(words, "\r\n") ? "" : words);
   entry->headers = put_headers(json_object_get(entry->request, "headers"), "", not_asked, &asked);
   entry->answer_headers =
       status > 0 ? put_headers(json_object_get(entry->response, "headers"), first, not_answered, &answered)
@@ -223,8 +232,7 @@ static bool read_chunks(struct entry *entry, const json_t *messages)
     return false;
   for (size_t i = 0; i < count && at < entry->body_len; i++) {
     /* Chrome's are seconds since 1970; one that is outside of the call is moved to its edge. */
-    double seconds = json_number_value(json_object_get(json_array_get(messages, i), "time"));
-    int64_t at_us = (int64_t)(seconds * 1e6) - entry->start_us;
+    int64_t at_us = us_at(json_array_get(messages, i), "time", SECOND) - entry->start_us;
     size_t end = event_end(entry, at);
     at_us = at_us < entry->first_us ? entry->first_us : at_us > entry->took_us ? entry->took_us : at_us;
     entry->chunks[entry->chunk_count++] = (struct tape_chunk){(uint64_t)at_us, end - at};
@@ -282,7 +290,7 @@ static void read_facts(struct entry *entry)
   /* CURL_HTTP_VERSION_* of curl.h. */
   enum { HTTP_1_1 = 2, HTTP_2 = 3, HTTP_3 = 30 };
   char major = entry->answer_headers[0] ? entry->answer_headers[5] : '1';
-  add_number(entry, RESPONSE_CODE, json_integer_value(json_object_get(entry->response, "status")));
+  add_number(entry, RESPONSE_CODE, status_of(entry));
   add_number(entry, SIZE_DOWNLOAD, (int64_t)entry->body_len);
   add_text(entry, CONTENT_TYPE, text_at(json_object_get(entry->response, "content"), "mimeType"));
   add_text(entry, PRIMARY_IP, text_at(entry->json, "serverIPAddress"));
@@ -361,8 +369,7 @@ static int append(struct import *import, struct entry *entry, struct idem_reques
   request->body = text ? (struct idem_span){json_string_value(text), json_string_length(text)}
                        : (struct idem_span){form, form_len};
   struct tape_outcome outcome = {.curl_code = failed ? error_of(entry) : 0,
-                                 .status =
-                                     (uint16_t)json_integer_value(json_object_get(entry->response, "status")),
+                                 .status = (uint16_t)status_of(entry),
                                  .delivered = !failed,
                                  .first_byte_us = failed ? -1 : entry->first_us,
                                  .error_text = cli_span(!failed       ? ""

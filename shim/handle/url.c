@@ -5,18 +5,25 @@
 #include <string.h>
 #include <strings.h>
 
-/* Behind the scheme; NULL if it is not HTTP's. Without one libcurl takes http, unless the host's name says
- * another [urlapi.c, guess_scheme]. */
-static const char *after_scheme(const char *url, struct url_parts *parts)
+/* Without a scheme libcurl takes http, unless the host's name, which may have escapes, says another [urlapi.c,
+ * guess_scheme]. */
+static bool may_say_other_scheme(const char *host, size_t len)
 {
   static const char others[][6] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};
+  if (*host != '[' && memchr(host, '%', len))
+    return true;
+  for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+    if (strncasecmp(host, others[i], strlen(others[i])) == 0)
+      return true;
+  return false;
+}
+
+/* Behind the scheme, or where it would begin; NULL if it is not HTTP's. */
+static const char *after_scheme(const char *url, struct url_parts *parts)
+{
   const char *colon = strchr(url, ':');
-  if (!colon || colon[1] != '/' || memchr(url, '/', (size_t)(colon - url))) {
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-      if (strncasecmp(url, others[i], strlen(others[i])) == 0)
-        return NULL;
+  if (!colon || colon[1] != '/' || memchr(url, '/', (size_t)(colon - url)))
     return url;
-  }
   parts->https = strncasecmp(url, "https://", 8) == 0;
   if (parts->https)
     return url + 8;
@@ -93,6 +100,7 @@ bool url_split(const char *url, long port_option, size_t user_len, struct url_pa
   size_t whole = strlen(url);
   if (!authority || whole > UINT32_MAX / 2)
     return false;
+  const bool is_given = authority != url;
   size_t len = strcspn(authority, "/?#");
   const char *at = user_len ? authority + strnlen(authority, user_len) : memchr(authority, '@', len);
   if (user_len && *at != '@')
@@ -104,6 +112,8 @@ bool url_split(const char *url, long port_option, size_t user_len, struct url_pa
     len = strcspn(authority, "/?#");
   }
   const char *path = authority + len;
+  if (!is_given && may_say_other_scheme(authority, len))
+    return false;
   /* Where a text has two of these signs, old versions take the first, and look for the host "b@host"; newer
    * ones refuse it. */
   if (!len || memchr(authority, '@', len) || !split_authority(url, authority, len, port_option, parts))

@@ -49,7 +49,7 @@ static bool put_last(struct buffer *wire, struct idem_span line, struct idem_spa
 {
   if (line.data == block.data) {
     const char *space = memchr(line.data, ' ', line.len);
-    if (!space || memcmp(line.data, "HTTP/1.", 7) == 0)
+    if (!space || (line.len > 7 && memcmp(line.data, "HTTP/1.", 7) == 0))
       return put(wire, line);
     return buffer_append(wire, "HTTP/1.1", 8) && put(wire, span_between(space, line.data + line.len));
   }

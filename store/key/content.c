@@ -142,8 +142,10 @@ static const char *find_delimiter(struct idem_span body, const char *from, struc
  * boundary. */
 static bool hash_form(struct hash *hash, struct idem_span body, struct idem_span boundary)
 {
+  if (!boundary.len || !body.len)
+    return false;
   const char *from = body.data, *end = body.data + body.len;
-  if (!boundary.len || find_delimiter(body, from, boundary) == end)
+  if (find_delimiter(body, from, boundary) == end)
     return false;
   while (from < end) {
     const char *to = find_delimiter(body, from, boundary);

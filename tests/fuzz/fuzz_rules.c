@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as configuration. The input is cut at NUL bytes into IDEMSHIM_RULES and other variables; if its
- * first byte is odd, the rest, NUL bytes and all, is a rule file. A mistake must have a one-line message and
+ * Any bytes as configuration. The first byte says which: the rest, NUL bytes and all, is a rule file, or the
+ * configuration file; else it is cut at NUL bytes into the variables. A mistake must have a one-line message and
  * an empty config; what is taken must come back the same from idem_rule_format(), and matching must end.
  */
+#include "config/conf_file.h"
 #include "config/config.h"
 #include "tests/unit/config/equal.h"
 
@@ -22,20 +23,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const names[] = {
-    "IDEMSHIM_RULES",      "IDEMSHIM_HOSTS", "IDEMSHIM_MODE", "IDEMSHIM_STORE", "IDEMSHIM_SCOPE",
-    "IDEMSHIM_STORE_SIZE", "IDEMSHIM_SYNC",  "IDEMSHIM_LOG",  "IDEMSHIM_TAPE",  "IDEMSHIM_HOOK_DL"};
-
-enum { NAMES = sizeof names / sizeof names[0] };
-
-static char *values[NAMES];
+static char *values[IDEM_VARIABLE_COUNT];
 
 static char *get(const char *name)
 {
   static char home[] = "/home/someone", none[] = "none";
+  const char *prefix = "IDEMSHIM_";
 
-  for (size_t i = 0; i < NAMES; i++)
-    if (!strcmp(name, names[i]))
+  for (size_t i = 0; strncmp(name, prefix, strlen(prefix)) == 0 && i < IDEM_VARIABLE_COUNT; i++)
+    if (values[i] && !strcmp(name + strlen(prefix), idem_variable_names[i]))
       return values[i];
   return strcmp(name, "HOME") == 0 ? home : strcmp(name, "IDEMSHIM_CONFIG") == 0 ? none : NULL;
 }
@@ -52,14 +48,15 @@ static void check_error(const struct idem_config *config, const struct idem_erro
 static void check_round_trip(const struct idem_rule *rule)
 {
   size_t size = idem_rule_format(rule, NULL, 0) + 1;
-  char *line = malloc(size), *const saved[] = {values[0], values[1], values[2]};
+  char *line = malloc(size), *saved[IDEM_VARIABLE_COUNT];
   struct idem_config again;
   struct idem_error error;
 
   REQUIRE(line);
   REQUIRE(idem_rule_format(rule, line, size) == size - 1 && strlen(line) == size - 1);
-  values[0] = line;
-  values[1] = values[2] = NULL;
+  memcpy(saved, values, sizeof saved);
+  memset(values, 0, sizeof values);
+  values[IDEM_VARIABLE_RULES] = line;
   REQUIRE(idem_config_load(&again, get, &error) == 0);
   REQUIRE(again.rule_count == 1);
   REQUIRE(!rules_differ(rule, &again.rules[0]));
@@ -109,17 +106,17 @@ static void load(void)
   idem_config_release(&config);
 }
 
-static void load_file(const uint8_t *data, size_t size)
+static void load_file(const uint8_t *data, size_t size, int variable, const char *prefix)
 {
   static char name[64];
   int fd = memfd_create("rules", MFD_CLOEXEC);
 
   REQUIRE(fd >= 0);
   REQUIRE(write(fd, data, size) == (ssize_t)size);
-  snprintf(name, sizeof name, "@/proc/self/fd/%d", fd);
-  values[0] = name;
+  snprintf(name, sizeof name, "%s/proc/self/fd/%d", prefix, fd);
+  values[variable] = name;
   load();
-  values[0] = NULL;
+  values[variable] = NULL;
   close(fd);
 }
 
@@ -131,8 +128,9 @@ static void load_environment(const uint8_t *data, size_t size)
   if (size)
     memcpy(copy, data, size);
   copy[size] = '\0';
-  for (size_t i = 0; i < NAMES && at <= copy + size; i++) {
-    values[i] = at;
+  for (size_t i = 0; i < IDEM_VARIABLE_COUNT && at <= copy + size; i++) {
+    /* An empty one is not set. Files are for the other kinds. */
+    values[i] = *at && i != IDEM_VARIABLE_CONFIG ? at : NULL;
     at += strlen(at) + 1;
   }
   load();
@@ -142,8 +140,10 @@ static void load_environment(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-  if (size && data[0] & 1)
-    load_file(data + 1, size - 1);
+  if (size && data[0] % 3 == 1)
+    load_file(data + 1, size - 1, IDEM_VARIABLE_RULES, "@");
+  else if (size && data[0] % 3 == 2)
+    load_file(data + 1, size - 1, IDEM_VARIABLE_CONFIG, "");
   else if (size)
     load_environment(data + 1, size - 1);
   return 0;
