@@ -183,6 +183,7 @@ struct idem_answer {
   uint8_t fingerprint[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE];
   enum idem_key_kind key_kind; /* what the key was made of: HEADER, JSON or CONTENT */
   struct idem_span record;     /* the whole of it, as the store keeps it */
+  bool is_lent;                /* HIT: it is in memory that nobody else reads, and an app may write into the body */
 };
 
 /* A call. */

@@ -57,6 +57,15 @@ size_t callback_write_copy(struct shadow *shadow, const char *data, size_t len)
   return give_copy(shadow, write_function(shadow), data, len, (void *)shadow->slot[SLOT_WRITEDATA]);
 }
 
+size_t callback_write_lent(struct shadow *shadow, char *data, size_t len)
+{
+  const char behind = data[len];
+  data[len] = '\0';
+  size_t taken = callback_write(shadow, data, len);
+  data[len] = behind;
+  return taken;
+}
+
 size_t callback_header_copy(struct shadow *shadow, const char *line, size_t len)
 {
   curl_write_callback function = header_function(shadow);

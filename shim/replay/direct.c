@@ -78,13 +78,14 @@ static void count_body(struct delivery *d)
   d->info->downloaded = d->progress.down;
 }
 
-CURLcode direct_write(struct delivery *d, const char *data, size_t len)
+CURLcode direct_write(struct delivery *d, const char *data, size_t len, bool lends)
 {
   for (;;) {
     CURLcode code = direct_hold(d);
     if (code)
       return code;
-    size_t taken = callback_write_copy(d->shadow, data, len);
+    size_t taken = lends ? callback_write_lent(d->shadow, (char *)(uintptr_t)data, len)
+                         : callback_write_copy(d->shadow, data, len);
     if (taken == len) {
       d->info->delivered += (int64_t)len;
       return CURLE_OK;
@@ -123,7 +124,9 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
     d->offered = at + part;
     if (counts_first)
       count_body(d);
-    code = direct_write(d, answer->body.data + at, part);
+    /* Behind the last piece are the facts; and a tape is written of what the app was given. */
+    bool lends = answer->is_lent && at + part < answer->body.len && !d->request->tape.writer;
+    code = direct_write(d, answer->body.data + at, part, lends);
     if (code == CURLE_OK)
       count_body(d);
     at += part;

@@ -39,7 +39,7 @@ static CURLcode write_line(struct delivery *d, struct idem_span line)
   CURLcode code = CURLE_OK;
   while (line.len && code == CURLE_OK) {
     size_t part = line.len < CURL_MAX_WRITE_SIZE ? line.len : CURL_MAX_WRITE_SIZE;
-    code = direct_write(d, line.data, part);
+    code = direct_write(d, line.data, part, false);
     line.data += part;
     line.len -= part;
   }

@@ -66,11 +66,13 @@ char *kept_take(const void *name, size_t name_len, size_t len, bool *has)
   return malloc(len);
 }
 
-void kept_filled(const char *place)
+bool kept_filled(const char *place)
 {
   char *mine = atomic_load_explicit(&kept.place, memory_order_relaxed);
-  if (place == mine && kept.repeats >= KEPT_REPEATS)
-    kept.read_only = mprotect(mine, KEPT_MOST, PROT_READ) == 0;
+  if (place != mine || kept.repeats < KEPT_REPEATS)
+    return false;
+  kept.read_only = mprotect(mine, KEPT_MOST, PROT_READ) == 0;
+  return kept.read_only;
 }
 
 void kept_give(void *place)

@@ -8,7 +8,7 @@
  *
  *     char *place = kept_take(head, sizeof(*head), len, &has);   // NULL: no memory
  *     if (!has && fill(place) == 0)
- *       kept_filled(place);
+ *       stays = kept_filled(place);
  *     ...
  *     kept_give(place);                                          // or what malloc() has given; NULL is fine
  *
@@ -28,8 +28,8 @@ enum { KEPT_WARM = 256 << 10, KEPT_MOST = (1 << 20) + (128 << 10), KEPT_NAME = 5
 /* `len` bytes for what has this name, of KEPT_NAME at most. *has: they are there, as they
  * were at kept_filled(). */
 char *kept_take(const void *name, size_t name_len, size_t len, bool *has);
-/* All of it is there; nothing may write to it from now on. */
-void kept_filled(const char *place);
+/* All of it is there. True: it is to stay, and nothing may write to it from now on. */
+bool kept_filled(const char *place);
 void kept_give(void *place);
 
 #endif

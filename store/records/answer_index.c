@@ -73,8 +73,8 @@ int answer_index_take(struct idem_store *store, struct reader *reader, void **he
     rc = -EILSEQ;
   if (rc == 0)
     rc = record_open(place, len, store->sealed ? store->seal_key : NULL, answer);
-  if (rc == 0 && !has)
-    kept_filled(place);
+  if (rc == 0)
+    answer->is_lent = !has && !kept_filled(place);
   if (rc < 0)
     kept_give(place);
   else
