@@ -8,7 +8,7 @@ MOCK    := $(T)/mock-llm
 CURL_GNUTLS := $(wildcard $(shell $(CC) -print-file-name=libcurl-gnutls.so.4))
 FLAVOURS := openssl $(if $(CURL_GNUTLS),gnutls)
 CLIENT  := $(patsubst tests/clients/%.c,$(T)/%,$(wildcard tests/clients/*.c))
-CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/store-load $(T)/histories $(T)/incident $(T)/schedules $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity $(T)/failing_add.so $(T)/slow_library.so $(T)/shifted_clock.so $(T)/faults.so $(T)/slow_disk.so
+CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/store-load $(T)/histories $(T)/incident $(T)/schedules $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity $(T)/failing_add.so $(T)/slow_library.so $(T)/shifted_clock.so $(T)/faults.so $(T)/slow_disk.so $(T)/audit.so $(T)/other_preload.so
 
 $(T)/unit-config: $(call objects,config tests/unit/config)
 	$(call say,LD,$@)
@@ -58,6 +58,14 @@ $(T)/slow_disk.so: $(call objects,tests/clients/slow_disk)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -o $@ $^ -ldl
 
 $(T)/faults.so: $(call objects,tests/clients/faults)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -o $@ $^ -ldl
+
+$(T)/audit.so: $(call objects,tests/clients/audit)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -o $@ $^
+
+$(T)/other_preload.so: $(call objects,tests/clients/other_preload)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -o $@ $^ -ldl
 
