@@ -202,7 +202,7 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
     return refuse_nested(shadow);
   if (shadow && shadow->call)
     call_come_upon_if_left(shadow);
-  if (!shadow || shadow->state != PERFORM_IDLE || !settings_active() || multi_of(shadow))
+  if (!shadow || shadow->state != PERFORM_IDLE || !settings_active() || (shadow->multi && multi_of(shadow)))
     return real->easy_perform(handle);
   /* A call that no rule wants has cost these comparisons, and with another URL or method than before one
    * match. */
@@ -218,7 +218,7 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
    * the last one [Curl_pretransfer]. */
   const uint8_t replayed = shadow->replayed;
   shadow->replayed = REPLAYED_NOT;
-  if (settings_fail_closed(rule))
+  if (rule && settings_fail_closed(rule))
     return CURLE_OUT_OF_MEMORY;
   CURLcode code = real->easy_perform(handle);
   if (code == CURLE_URL_MALFORMAT && !shadow->url.len)

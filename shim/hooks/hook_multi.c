@@ -18,7 +18,10 @@
 #include "shim/runtime/unmatched.h"
 
 /* libcurl's own curl_easy_perform() comes by six of these with a multi of its own. In a program that has
- * none itself there is nothing more to look at. */
+ * none itself there is nothing more to look at; what else such a hook does is in a function apart, so that
+ * this way saves no register. */
+#define APART static __attribute__((noinline))
+
 static inline const struct libcurl *alone(const void *caller)
 {
   return pointer_map_count(&multi_map) ? NULL : libcurl_itself_first(caller);
@@ -58,9 +61,9 @@ static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known,
 }
 
 /* How a hook of a multi begins: `known` is the multi, if it is one of ours, and `real` its libcurl. */
-#define COME_IN(real)                                                                                        \
+#define COME_IN(caller, real)                                                                                \
   struct multi *known;                                                                                       \
-  CURLMcode refused = come_in(multi, CALLER, &known, &(real));                                               \
+  CURLMcode refused = come_in(multi, caller, &known, &(real));                                               \
   if (refused)                                                                                               \
     return refused;
 
@@ -110,12 +113,10 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
   return code;
 }
 
-HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
+APART CURLMcode add_handle(CURLM *multi, CURL *handle, const void *caller)
 {
-  const struct libcurl *real = alone(CALLER);
-  if (real)
-    return real->multi_add_handle(multi, handle);
-  COME_IN(real)
+  const struct libcurl *real;
+  COME_IN(caller, real)
   struct shadow *shadow = known ? shadow_find(handle) : NULL;
   if (known && shadow && shadow->state == PERFORM_IDLE && !multi_of(shadow))
     return add(known, shadow);
@@ -125,6 +126,12 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   if (shadow && shadow->call)
     call_come_upon(shadow);
   return real->multi_add_handle(multi, handle);
+}
+
+HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
+{
+  const struct libcurl *real = alone(CALLER);
+  return real ? real->multi_add_handle(multi, handle) : add_handle(multi, handle, CALLER);
 }
 
 /* The call must be over, or given up, while libcurl still has the transfer: a copy of the process carries it
@@ -148,16 +155,20 @@ static CURLMcode take_out(struct multi *known, struct shadow *shadow, const stru
   return code;
 }
 
-HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
+APART CURLMcode remove_handle(CURLM *multi, CURL *handle, const void *caller)
 {
-  const struct libcurl *real = alone(CALLER);
-  if (real)
-    return real->multi_remove_handle(multi, handle);
-  COME_IN(real)
+  const struct libcurl *real;
+  COME_IN(caller, real)
   struct driver *driver = multi_enter(known);
   CURLMcode code = take_out(known, known ? shadow_find(handle) : NULL, real, multi, handle);
   driver_leave(driver);
   return code;
+}
+
+HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
+{
+  const struct libcurl *real = alone(CALLER);
+  return real ? real->multi_remove_handle(multi, handle) : remove_handle(multi, handle, CALLER);
 }
 
 static CURLMcode turn(const struct libcurl *real, CURLM *multi, int *running)
@@ -171,8 +182,8 @@ static CURLMcode turn(const struct libcurl *real, CURLM *multi, int *running)
 /* The body of what turns libcurl's loop, for `call` of the real function, if that is `there`. What runs
  * callbacks may end calls, and send others on their way. Since libcurl 8.9.1 an app need not ask how many
  * handles are running. */
-#define TURN(there, call)                                                                                    \
-  COME_IN(real)                                                                                              \
+#define TURN(caller, there, call)                                                                            \
+  COME_IN(caller, real)                                                                                      \
   if (!(there))                                                                                              \
     return CURLM_INTERNAL_ERROR;                                                                             \
   int unasked = 0;                                                                                           \
@@ -185,39 +196,42 @@ static CURLMcode turn(const struct libcurl *real, CURLM *multi, int *running)
   driver_leave(driver);                                                                                      \
   return code;
 
+APART CURLMcode perform(CURLM *multi, int *running, const void *caller)
+{
+  const struct libcurl *real;
+  TURN(caller, true, turn(real, multi, running))
+}
+
 HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
 {
-  const struct libcurl *real = alone(CALLER);
-  if (real)
-    return turn(real, multi, running);
-  TURN(true, turn(real, multi, running))
+  const struct libcurl *real = inflight_current ? NULL : alone(CALLER);
+  return real ? real->multi_perform(multi, running) : perform(multi, running, CALLER);
 }
 
 HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
 {
   const struct libcurl *real;
-  TURN(true, real->multi_socket_action(multi, fd, events, running))
+  TURN(CALLER, true, real->multi_socket_action(multi, fd, events, running))
 }
 
 HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *running))
 {
   const struct libcurl *real;
-  TURN(real->multi_socket, real->multi_socket(multi, fd, running))
+  TURN(CALLER, real->multi_socket, real->multi_socket(multi, fd, running))
 }
 
 HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
 {
   const struct libcurl *real;
-  TURN(real->multi_socket_all, real->multi_socket_all(multi, running))
+  TURN(CALLER, real->multi_socket_all, real->multi_socket_all(multi, running))
 }
 
 /* The functions with which an app's loop waits. They wait for answers that are being stored, too. */
 
-static CURLMcode wait_for(const struct libcurl *real, struct multi *known,
-                          __typeof__(curl_multi_wait) *function, CURLM *multi, struct curl_waitfd *extra,
-                          unsigned count, int ms, int *ready)
+static CURLMcode wait_for(struct multi *known, __typeof__(curl_multi_wait) *function, CURLM *multi,
+                          struct curl_waitfd *extra, unsigned count, int ms, int *ready)
 {
-  if (!real || !function)
+  if (!function)
     return CURLM_INTERNAL_ERROR;
   return multi_wake_waits(known) ? multi_wake_wait(known, function, extra, count, ms, ready)
                                  : function(multi, extra, count, ms, ready);
@@ -226,17 +240,25 @@ static CURLMcode wait_for(const struct libcurl *real, struct multi *known,
 HOOK(CURLMcode, curl_multi_wait,
      (CURLM * multi, struct curl_waitfd *extra, unsigned count, int ms, int *ready))
 {
-  const struct libcurl *real = alone(CALLER);
-  struct multi *known = real ? NULL : find(multi, CALLER, &real);
-  return wait_for(real, known, real ? real->multi_wait : NULL, multi, extra, count, ms, ready);
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
+  return wait_for(known, real ? real->multi_wait : NULL, multi, extra, count, ms, ready);
+}
+
+APART CURLMcode poll_for(CURLM *multi, struct curl_waitfd *extra, unsigned count, int ms, int *ready,
+                         const void *caller)
+{
+  const struct libcurl *real;
+  struct multi *known = find(multi, caller, &real);
+  return wait_for(known, real ? real->multi_poll : NULL, multi, extra, count, ms, ready);
 }
 
 HOOK(CURLMcode, curl_multi_poll,
      (CURLM * multi, struct curl_waitfd *extra, unsigned count, int ms, int *ready))
 {
   const struct libcurl *real = alone(CALLER);
-  struct multi *known = real ? NULL : find(multi, CALLER, &real);
-  return wait_for(real, known, real ? real->multi_poll : NULL, multi, extra, count, ms, ready);
+  return real && real->multi_poll ? real->multi_poll(multi, extra, count, ms, ready)
+                                  : poll_for(multi, extra, count, ms, ready, CALLER);
 }
 
 HOOK(CURLMcode, curl_multi_fdset, (CURLM * multi, fd_set *read, fd_set *write, fd_set *special, int *last))
@@ -275,10 +297,10 @@ HOOK(CURLMcode, curl_multi_assign, (CURLM * multi, curl_socket_t fd, void *of_so
   return CURLM_OK;
 }
 
-HOOK(CURLMcode, curl_multi_setopt, (CURLM * multi, CURLMoption option, void *value))
+APART CURLMcode set(CURLM *multi, CURLMoption option, void *value, const void *caller)
 {
-  const struct libcurl *real = alone(CALLER);
-  struct multi *known = real ? NULL : find(multi, CALLER, &real);
+  const struct libcurl *real;
+  struct multi *known = find(multi, caller, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
   CURLMcode code = real->multi_setopt(multi, option, value);
@@ -301,6 +323,12 @@ HOOK(CURLMcode, curl_multi_setopt, (CURLM * multi, CURLMoption option, void *val
     break;
   }
   return code;
+}
+
+HOOK(CURLMcode, curl_multi_setopt, (CURLM * multi, CURLMoption option, void *value))
+{
+  const struct libcurl *real = alone(CALLER);
+  return real ? real->multi_setopt(multi, option, value) : set(multi, option, value, CALLER);
 }
 
 /* To the app, one whose answer is being stored is still running. */
@@ -327,12 +355,10 @@ HOOK(CURLMcode, curl_multi_get_offt, (CURLM * multi, CURLMinfo_offt info, curl_o
   return code;
 }
 
-HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
+APART CURLMsg *info_read(CURLM *multi, int *left, const void *caller)
 {
-  const struct libcurl *real = alone(CALLER);
-  if (real)
-    return real->multi_info_read(multi, left);
-  struct multi *known = find(multi, CALLER, &real);
+  const struct libcurl *real;
+  struct multi *known = find(multi, caller, &real);
   if (!real)
     return NULL;
   if (!known || !known->reads_ahead)
@@ -343,10 +369,16 @@ HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
   return message;
 }
 
+HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
+{
+  const struct libcurl *real = alone(CALLER);
+  return real ? real->multi_info_read(multi, left) : info_read(multi, left, CALLER);
+}
+
 HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
 {
   const struct libcurl *real;
-  COME_IN(real)
+  COME_IN(CALLER, real)
   struct driver *driver = multi_enter(known);
   /* Answers of calls that have ended are stored, though the app has not asked for them. */
   if (known && known->reads_ahead)
