@@ -107,6 +107,19 @@ static void check_policy(struct checking *checking, const char *info)
          keeps ? "" : " drops what is in doubt before answers; expected volatile-ttl or noeviction");
 }
 
+/* Each process of each machine is one. Servers before 7.0 do not say how many there may be. */
+static void check_clients(struct checking *checking, const char *info)
+{
+  enum { FEW_LEFT = 10 }; /* one in so many */
+  char text[64];
+  unsigned long most = strtoul(value_of(info, "maxclients", text), NULL, 10);
+  unsigned long now = strtoul(value_of(info, "connected_clients", text), NULL, 10);
+  bool many = now >= most - most / FEW_LEFT;
+  if (most)
+    tell(checking, many ? IDEM_FLEET_WARN : IDEM_FLEET_GOOD, "clients", "%lu of maxclients %lu%s", now, most,
+         many ? ": each process is one, and whom the server refuses works alone" : "");
+}
+
 /* A user of an ACL needs no right to INFO for programs to work, so without it there is a warning alone. */
 static void check_info(struct checking *checking)
 {
@@ -126,6 +139,7 @@ static void check_info(struct checking *checking)
     tell(checking, aof ? IDEM_FLEET_GOOD : IDEM_FLEET_WARN, "append-only file", "%s",
          aof ? "on" : "off: a restart forgets what was claimed and stored since the last snapshot");
     check_policy(checking, info);
+    check_clients(checking, info);
     unsigned replicas = (unsigned)strtoul(value_of(info, "connected_slaves", c), NULL, 10);
     tell(checking, replicas < wanted ? IDEM_FLEET_BAD : IDEM_FLEET_GOOD, "replicas", "%u, and replicas=%u",
          replicas, wanted);

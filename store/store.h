@@ -670,7 +670,7 @@ int idem_store_show(struct idem_store *store, const char *id,
 /* Removes an answer or a claim in doubt, from the fleet first where there is one. Errors as for show. */
 int idem_store_remove(struct idem_store *store, const char *id, struct idem_error *error);
 
-/* A fleet. -ENOTCONN: IDEMSHIM_FLEET is not set, or this machine has never reached it. */
+/* A fleet. -ENOTCONN: IDEMSHIM_FLEET is not set, or this machine has not reached it yet. */
 
 /* Tells the fleet of what it does not have, with `all` of everything that this machine has. What another
  * machine is at stays for later: -EBUSY. */
@@ -678,9 +678,10 @@ int idem_store_fleet_push(struct idem_store *store, bool all, uint64_t *pushed, 
 /* Each operation that the fleet knows of. */
 int idem_store_fleet_each(struct idem_store *store, idem_fleet_visit *visit, void *arg,
                           struct idem_error *error);
-/* How it is set up. 1: something is bad. */
-int idem_store_fleet_check(struct idem_store *store, idem_fleet_tell *tell, void *arg,
-                           struct idem_error *error);
+/* How the fleet that is `where` is reached and set up. 1: something is bad. `store` may be NULL, or have not
+ * reached it yet: whose fleet it is is not compared then. */
+int idem_store_fleet_check(struct idem_store *store, const struct idem_fleet *where, idem_fleet_tell *tell,
+                           void *arg, struct idem_error *error);
 
 /* Removes what has expired and the leavings of dead processes. `progress` (may be NULL) is called now and
  * then. */

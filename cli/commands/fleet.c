@@ -3,6 +3,7 @@
  * and what does it lack? */
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
+#include "cli/launch/launch.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
@@ -31,12 +32,27 @@ static void print_finding(void *list, enum idem_fleet_finding finding, const cha
   putchar('\n');
 }
 
-/* Exits 1 if something is bad, also if it was printed as JSON; 3 if the fleet cannot be asked. */
-static int check(const struct cli_options *options, struct idem_store *store)
+/* The one verb that needs no store, for it is what one asks before the first call. Exits 1 if something is
+ * bad, also if it was printed as JSON; 3 if the fleet cannot be asked. */
+static int check(const struct cli_options *options)
 {
+  static struct idem_config config;
+  struct idem_store *store = NULL;
   struct idem_error error = {""};
+  int code = cli_set_variables(options);
+  if (code != CLI_OK)
+    return code;
+  if (idem_config_load_store(&config, getenv, &error) < 0)
+    return cli_fail(CLI_USAGE, "%s", error.text);
+  cli_tell_ignored(&config);
+  if (!config.fleet)
+    return cli_fail(CLI_STORE, "there is no fleet: IDEMSHIM_FLEET is not set");
+  int result = cli_open_store(&config, &store, &error);
+  if (result < 0 && result != -ENOENT)
+    return cli_fail(CLI_STORE, "%s", error.text);
   json_t *list = options->json ? json_array() : NULL;
-  int result = idem_store_fleet_check(store, print_finding, list, &error);
+  result = idem_store_fleet_check(store, config.fleet, print_finding, list, &error);
+  idem_store_close(store);
   if (list && result >= 0)
     cli_print_json(list);
   else if (list)
@@ -94,18 +110,29 @@ static int push(const struct cli_options *options, struct idem_store *store)
   return result < 0 ? cli_fail(CLI_NO, "%s; the rest stays for later", error.text) : CLI_OK;
 }
 
-/* No commands of their own, as those of `tape` are: they share their options and the store, which is opened
- * for all of them. */
+/* No commands of their own, as those of `tape` are: they share their options. */
 static const struct {
   const char *name;
-  int (*run)(const struct cli_options *options, struct idem_store *store);
-} verbs[] = {{"check", check}, {"ls", list}, {"push", push}};
+  int (*run)(const struct cli_options *options);
+  int (*on_store)(const struct cli_options *options, struct idem_store *store);
+} verbs[] = {{"check", check, NULL}, {"ls", NULL, list}, {"push", NULL, push}};
 
-static int fleet(const struct cli_options *options, struct idem_store *store, char **operands)
+static int fleet(const struct cli_options *options, int argc, char **operands)
 {
-  for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
-    if (strcmp(operands[0], verbs[i].name) == 0)
-      return verbs[i].run(options, store);
+  (void)argc;
+  struct idem_store *store;
+  for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+    if (strcmp(operands[0], verbs[i].name) != 0)
+      continue;
+    if (verbs[i].run)
+      return verbs[i].run(options);
+    int code = cli_find_store(options, false, &store);
+    if (code != CLI_OK)
+      return code;
+    code = verbs[i].on_store(options, store);
+    idem_store_close(store);
+    return code;
+  }
   return cli_fail(CLI_USAGE, "expected check, ls or push, not %s", operands[0]);
 }
 
@@ -121,5 +148,5 @@ const struct cli_command cli_command_fleet = {
                     CLI_OPTION("all", NULL, CLI_FLAG, all, "push: of everything that this machine has")),
     .min_operands = 1,
     .max_operands = 1,
-    .on_store = fleet,
+    .run = fleet,
 };

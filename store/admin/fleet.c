@@ -5,15 +5,18 @@
  */
 #include "store/records/outbox.h"
 #include "store/records/removals.h"
+#include "store/state/fleet_store.h"
 #include "store/state/state.h"
 
 #include <errno.h>
 
 static int no_fleet(const struct idem_store *store, struct idem_error *error)
 {
+  if (!store->asked.fleet)
+    return idem_error_set(error, -ENOTCONN, "there is no fleet: IDEMSHIM_FLEET is not set");
   return idem_error_set(
       error, -ENOTCONN,
-      "%s: there is no fleet: IDEMSHIM_FLEET is not set, or this machine has never reached it", store->dir);
+      "%s: this machine has not reached its fleet yet; idemshim fleet check says whether it can", store->dir);
 }
 
 static int note_body(struct writer *writer, void *arg)
@@ -75,8 +78,9 @@ int idem_store_fleet_each(struct idem_store *store, idem_fleet_visit *visit, voi
                 : rc;
 }
 
-int idem_store_fleet_check(struct idem_store *store, idem_fleet_tell *tell, void *arg,
-                           struct idem_error *error)
+int idem_store_fleet_check(struct idem_store *store, const struct idem_fleet *where, idem_fleet_tell *tell,
+                           void *arg, struct idem_error *error)
 {
-  return store->fleet_api ? store->fleet_api->check(store->fleet, tell, arg) : no_fleet(store, error);
+  return store && store->fleet_api ? store->fleet_api->check(store->fleet, tell, arg)
+                                   : fleet_store_check(where, tell, arg, error);
 }

@@ -7,7 +7,9 @@
 #include "store/base/fd.h"
 #include "store/base/hash.h"
 #include "store/base/path.h"
+#include "config/thread.h"
 #include "store/base/process.h"
+#include "store/base/quiet.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -196,30 +198,54 @@ static bool was_away(const char *path)
   return age >= 0 && age < AWAY_SECONDS;
 }
 
+/* A connection of its own, before anything is known of the fleet. */
+static int open_alone(struct idem_fleet_client **out, const struct idem_fleet *where,
+                      struct idem_fleet_shared *alone, struct idem_error *error)
+{
+  struct idem_fleet_options options = {.where = where, .shared = alone, .life = process_generation};
+  char why[200] = "";
+  int rc = load(error);
+  if (rc == 0 && (rc = api->open(out, &options, why, sizeof(why))) < 0)
+    idem_error_set(error, rc, "%s: %s", where->shown, why);
+  return rc;
+}
+
 /* Asks the fleet itself, and tells it a new one if it has none. `is_away`: nobody else
  * need ask for a while. */
 static int ask(const struct idem_fleet *where, const uint8_t *master, char text[IDEM_FLEET_IDENTITY],
                bool *is_away, struct idem_error *error)
 {
   struct idem_fleet_shared alone = {.changes = 0};
-  struct idem_fleet_options options = {.where = where, .shared = &alone, .life = process_generation};
   idem_fleet_limit limit = (int64_t)where->call_ms * 1000;
   struct idem_fleet_client *client;
-  char candidate[IDEM_FLEET_IDENTITY], why[200] = "";
-  int rc = load(error);
+  char candidate[IDEM_FLEET_IDENTITY];
+  int rc = make_text(master, candidate);
   if (rc == 0)
-    rc = make_text(master, candidate);
+    rc = open_alone(&client, where, &alone, error);
   if (rc < 0)
     return rc;
-  rc = api->open(&client, &options, why, sizeof(why));
-  if (rc < 0)
-    return idem_error_set(error, rc, "%s: %s", where->shown, why);
   rc = api->identity(client, &limit, candidate, text);
   if (rc < 0)
     idem_error_set(error, rc, "%s: %s", where->shown, api->problem(client));
   *is_away = rc < 0 && idem_fleet_has_failed(&alone);
   api->close(client);
   explicit_bzero(candidate, sizeof(candidate));
+  return rc;
+}
+
+int fleet_store_check(const struct idem_fleet *where, idem_fleet_tell *tell, void *arg,
+                      struct idem_error *error)
+{
+  struct idem_fleet_shared alone = {.changes = 0};
+  struct idem_fleet_client *client;
+  QUIET();
+  idem_thread_prepare(dlsym);
+  PROCESS_LOCKED(stores);
+  int rc = open_alone(&client, where, &alone, error);
+  if (rc < 0)
+    return rc;
+  rc = api->check(client, tell, arg);
+  api->close(client);
   return rc;
 }
 

@@ -46,6 +46,10 @@ uint64_t fleet_store_keep_ms(uint64_t ttl_ms);
  * 0 or -EIO. */
 int fleet_store_nonce(char owner[IDEM_FLEET_OWNER + 1]);
 
+/* How a fleet is reached and set up, of which nothing need be known here. 1: something is bad. */
+int fleet_store_check(const struct idem_fleet *where, idem_fleet_tell *tell, void *arg,
+                      struct idem_error *error);
+
 /* Makes `*client`, which the caller closes by what is returned, and which keeps pointers to `where` and
  * `shared`. NULL: the fleet's object cannot be loaded, or the client cannot be made. Nothing is sent yet. */
 const struct idem_fleet_api *fleet_store_connect(const struct fleet_store *found,

@@ -3,6 +3,8 @@
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,4 +52,37 @@ Test(figures, of_a_table_that_was_changed_by_hand_are_refused)
 Test(figures, of_a_sentence_that_is_gone_are_missed)
 {
   expect_finding("sed -i 's/a replay of 2 KB/an answer/' README.md", "README.md:1: no longer says");
+}
+
+/* Answers of one kind, as many as a dictionary takes, in an archive of the script's own making. */
+static struct run compress(int count)
+{
+  return run_shell_plain(
+      &w, world_text(&w,
+                     "/usr/bin/python3 -c 'import json, random\n"
+                     "word = lambda: random.choice([\"call\", \"answer\", \"store\", \"retry\", \"token\"])\n"
+                     "text = lambda: json.dumps({\"model\": \"m\", \"content\": \" \".join(word() for _ in range(99))})\n"
+                     "entry = lambda: {\"request\": {\"postData\": {\"text\": text()}}, "
+                     "\"response\": {\"content\": {\"text\": text()}}}\n"
+                     "print(json.dumps({\"log\": {\"entries\": [entry() for _ in range(%d)]}}))' >\"$HOME/own.har\" && "
+                     "scripts/compression \"$HOME/own.har\"",
+                     count));
+}
+
+Test(figures, of_compression_are_of_ones_own_traffic)
+{
+  if (system("command -v zstd >/dev/null"))
+    cr_skip_test("there is no zstd");
+  struct run few = compress(20), run = compress(400);
+  double file, bytes, with_requests;
+  cr_expect_eq(few.status, 1);
+  cr_expect_not_null(strstr(few.err, "too few to train with"), "%s", few.err);
+  cr_expect_eq(run.status, 0, "%s", run.err);
+  const char *all = strstr(run.out, "| all | 200 |");
+  cr_assert_not_null(all, "%s", run.out);
+  cr_assert_eq(sscanf(all, "| all | 200 | %*[0-9,] | %lf | %lf | %lf", &bytes, &file, &with_requests), 3);
+  cr_expect_gt(bytes, 1, "words of five are shorter: %s", all);
+  cr_expect_geq(with_requests, file, "%s", all);
+  run_release(&few);
+  run_release(&run);
 }

@@ -244,6 +244,11 @@ Test(fleet_outbox, the_command_lists_what_there_is_and_says_how_it_is_set_up)
   cr_expect_not_null(strstr(ls.out, "  answered\n"), "%s", ls.out);
   cr_expect_not_null(strstr(check.out, "ok       rights"), "%s", check.out);
   cr_expect_not_null(strstr(check.out, "warning  append-only file"), "%s", check.out);
+  redis("CONFIG SET maxclients 1");
+  struct run full = fleet_command("A", 0, "fleet check");
+  cr_expect_not_null(strstr(full.out, "warning  clients"), "%s", full.out);
+  run_release(&full);
+  redis("CONFIG SET maxclients 1000");
   redis("CONFIG SET maxmemory 100mb");
   redis("CONFIG SET maxmemory-policy allkeys-lru");
   struct run bad = fleet_command("A", 1, "fleet check");
@@ -254,4 +259,22 @@ Test(fleet_outbox, the_command_lists_what_there_is_and_says_how_it_is_set_up)
   run_release(&check);
   run_release(&bad);
   run_release(&none);
+}
+
+/* What one asks who sets a machine up: it has no store yet, and has never been in the fleet. */
+Test(fleet_outbox, the_command_checks_before_the_first_call)
+{
+  struct run check = fleet_command("A", 0, "fleet check"), ls = fleet_command("A", 3, "fleet ls");
+  cr_expect_not_null(strstr(check.out, "ok       rights"), "%s", check.out);
+  cr_expect_not_null(strstr(ls.err, "there is no store"), "%s", ls.err);
+  fleet_stop();
+  struct run away = fleet_command("A", 1, "fleet check");
+  cr_expect_not_null(strstr(away.out, "bad      reach"), "%s", away.out);
+  fleet_post_and_forget("A", body);
+  struct run list = fleet_command("A", 3, "fleet ls");
+  cr_expect_not_null(strstr(list.err, "idemshim fleet check says whether it can"), "%s", list.err);
+  run_release(&check);
+  run_release(&ls);
+  run_release(&away);
+  run_release(&list);
 }

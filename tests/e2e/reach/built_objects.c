@@ -199,7 +199,7 @@ Test(objects, make_install_is_all_it_takes)
   char script[3 * PATH_MAX];
   snprintf(
       script, sizeof(script),
-      "make -s install B='%s' PREFIX=/usr DESTDIR=\"$HOME/root\" && cd \"$HOME\" && "
+      "MAKEFLAGS= make -s install B='%s' PREFIX=/usr DESTDIR=\"$HOME/root\" && cd \"$HOME\" && "
       "test -s root/usr/share/man/man1/idemshim.1 && front=$(find \"$PWD/root\" -name libidemshim.so) && "
       "once() { \"$@\" curl -sS -d '{}' %s || exit 1; } && "
       "once root/usr/bin/idemshim run -- && once root/usr/bin/idemshim run -- && "
@@ -212,7 +212,7 @@ Test(objects, make_install_is_all_it_takes)
   cr_expect_eq(mock_count(&w).requests, 1, "%s", r.err);
   run_release(&r);
   snprintf(script, sizeof(script),
-           "make -s uninstall B='%s' PREFIX=/usr DESTDIR=\"$HOME/root\" && find \"$HOME/root\" -type f",
+           "MAKEFLAGS= make -s uninstall B='%s' PREFIX=/usr DESTDIR=\"$HOME/root\" && find \"$HOME/root\" -type f",
            w.build);
   r = run_shell_plain(&w, script);
   cr_expect_str_eq(r.out, "", "uninstall has left %s", r.out);
