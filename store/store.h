@@ -183,7 +183,7 @@ struct idem_answer {
   uint8_t fingerprint[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE];
   enum idem_key_kind key_kind; /* what the key was made of: HEADER, JSON or CONTENT */
   struct idem_span record;     /* the whole of it, as the store keeps it */
-  bool is_lent;                /* HIT: it is in memory that nobody else reads, and an app may write into the body */
+  bool is_lent; /* HIT: it is in memory that nobody else reads, and an app may write into the body */
 };
 
 /* A call. */
@@ -711,7 +711,7 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 13u
+#define IDEM_STORE_API_VERSION 14u
 /* Scopes of durable runs begin with it; their answers stay until the run has ended well. */
 #define IDEM_RUN_SCOPE "run:"
 

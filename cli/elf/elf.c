@@ -161,8 +161,8 @@ static const void *entry_at(const struct cli_elf *elf, uint64_t address, uint64_
   return (uintptr_t)at % _Alignof(Elf64_Verneed) ? NULL : at;
 }
 
-/* A list of files, each with a list of versions; what one points to lies behind it, so a damaged one ends. There are
- * no more of them than have room in the file. */
+/* A list of files, each with a list of versions; what one points to lies behind it, so a damaged one ends.
+ * There are no more of them than have room in the file. */
 const char *cli_elf_needed_version(const struct cli_elf *elf, size_t n)
 {
   uint64_t address, strings;

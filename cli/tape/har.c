@@ -133,8 +133,8 @@ static struct idem_span http_version(const struct tape_record *record)
   return (struct idem_span){line.data, blank ? (size_t)(blank - line.data) : line.len};
 }
 
-/* As a browser writes it: what no URI may have is escaped, such as brackets but for those of an IPv6 host (RFC 3986,
- * 3.2.2). What an app gives to libcurl may have anything. */
+/* As a browser writes it: what no URI may have is escaped, such as brackets but for those of an IPv6 host
+ * (RFC 3986, 3.2.2). What an app gives to libcurl may have anything. */
 static void put_url(FILE *out, const char *url)
 {
   static const char hex[] = "0123456789abcdefABCDEF";

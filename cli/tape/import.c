@@ -87,8 +87,8 @@ static void read_times(struct entry *entry)
   const json_t *timings = json_object_get(entry->json, "timings");
   entry->start_us = cli_parse_timestamp(text_at(entry->json, "startedDateTime"));
   entry->took_us = us_at(entry->json, "time", MS);
-  entry->first_us = us_at(timings, "blocked", MS) + us_at(timings, "dns", MS) + us_at(timings, "connect", MS) +
-                    us_at(timings, "send", MS) + us_at(timings, "wait", MS);
+  entry->first_us = us_at(timings, "blocked", MS) + us_at(timings, "dns", MS) +
+                    us_at(timings, "connect", MS) + us_at(timings, "send", MS) + us_at(timings, "wait", MS);
   entry->first_us = entry->first_us < entry->took_us ? entry->first_us : entry->took_us;
 }
 
@@ -155,7 +155,8 @@ static bool read_headers(struct entry *entry)
 {
   char first[128];
   size_t asked = 0, answered = 0;
-  const char *version = text_at(entry->response, "httpVersion"), *words = text_at(entry->response, "statusText");
+  const char *version = text_at(entry->response, "httpVersion"),
+             *words = text_at(entry->response, "statusText");
   int status = status_of(entry);
   bool is_2 = strcasecmp(version, "h2") == 0 || strncasecmp(version, "HTTP/2", 6) == 0;
   bool is_3 = strcasecmp(version, "h3") == 0 || strncasecmp(version, "HTTP/3", 6) == 0;

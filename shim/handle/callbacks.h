@@ -31,8 +31,8 @@ char *callback_copy(struct shadow *shadow, char room[CALLBACK_COPY_ROOM], const 
 /* The callbacks with such a copy of what is given; fwrite() has none. */
 size_t callback_write_copy(struct shadow *shadow, const char *data, size_t len);
 
-/* The same without a copy: `data` and the byte behind it are the caller's to write to. The NUL is there while the
- * callback runs, and what it has written stays. */
+/* The same without a copy: `data` and the byte behind it are the caller's to write to. The NUL is there while
+ * the callback runs, and what it has written stays. */
 size_t callback_write_lent(struct shadow *shadow, char *data, size_t len);
 size_t callback_header_copy(struct shadow *shadow, const char *line, size_t len);
 

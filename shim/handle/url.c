@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Without a scheme libcurl takes http, unless the host's name, which may have escapes, says another [urlapi.c,
- * guess_scheme]. */
+/* Without a scheme libcurl takes http, unless the host's name, which may have escapes, says another
+ * [urlapi.c, guess_scheme]. */
 static bool may_say_other_scheme(const char *host, size_t len)
 {
   static const char others[][6] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};

@@ -27,8 +27,8 @@ CURLcode direct_headers(struct delivery *d);
 bool direct_fails_on_error(const struct delivery *d);
 CURLcode direct_fail_on_error(struct delivery *d);
 
-/* Gives data to the write callback, again after each pause that it asks for. With `lends` the callback may write into
- * it, and there is a byte behind it that may be written to meanwhile; else it is given a copy. */
+/* Gives data to the write callback, again after each pause that it asks for. With `lends` the callback may
+ * write into it, and there is a byte behind it that may be written to meanwhile; else it is given a copy. */
 CURLcode direct_write(struct delivery *d, const char *data, size_t len, bool lends);
 
 /* Waits for the end of a pause, if there is one: a callback may take what it is given and pause what comes

@@ -4,10 +4,10 @@
 #include "config/hex.h"
 #include "config/kernel.h"
 #include "config/old_glibc.h"
+#include "config/thread.h"
 #include "store/base/fd.h"
 #include "store/base/hash.h"
 #include "store/base/path.h"
-#include "config/thread.h"
 #include "store/base/process.h"
 #include "store/base/quiet.h"
 

@@ -2,8 +2,8 @@
 /*
  * confined DIR URL
  *
- * Makes a call, confines itself to DIR as daemons do (chroot), and makes another one and the first again. Prints a line
- * for each. Exits 3 where it may not do that.
+ * Makes a call, confines itself to DIR as daemons do (chroot), and makes another one and the first again.
+ * Prints a line for each. Exits 3 where it may not do that.
  */
 #include "tests/clients/post.h"
 

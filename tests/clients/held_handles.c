@@ -2,8 +2,8 @@
 /*
  * held_handles COUNT URL
  *
- * Makes COUNT handles, keeps all of them, and makes a call with every thousandth and with the last. Exits 0 if each has
- * ended well.
+ * Makes COUNT handles, keeps all of them, and makes a call with every thousandth and with the last. Exits 0
+ * if each has ended well.
  */
 #include "tests/clients/post.h"
 

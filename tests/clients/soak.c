@@ -2,13 +2,13 @@
 /*
  * soak URL SECONDS PERIOD_MS NUMBER
  *
- * A program that goes on for long, with a thread for each way of calling: hits, new calls that are asked again, calls
- * of two threads at once, streams, calls that are given up and asked again, a multi whose handles come and go, and
- * children. None is in a hurry. URL answers with the request in a member of its own (echo=1), so that each answer is
- * held to what was asked.
+ * A program that goes on for long, with a thread for each way of calling: hits, new calls that are asked
+ * again, calls of two threads at once, streams, calls that are given up and asked again, a multi whose
+ * handles come and go, and children. None is in a hurry. URL answers with the request in a member of its own
+ * (echo=1), so that each answer is held to what was asked.
  *
- * Every PERIOD_MS a line: `calls=N wrong=N failed=N hit_ns=MEDIAN hit_p99_ns=N`. The exit status is 1 if a call failed
- * or an answer was another call's.
+ * Every PERIOD_MS a line: `calls=N wrong=N failed=N hit_ns=MEDIAN hit_p99_ns=N`. The exit status is 1 if a
+ * call failed or an answer was another call's.
  */
 #include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"
@@ -278,8 +278,8 @@ int main(int argc, char **argv)
   static const struct {
     void *(*run)(void *);
     const char *name;
-  } ways[] = {{hit, ""},  {fresh, "new"},   {fresh, "stream"},   {pair, ""},     {pair, ""},
-              {give_up, ""}, {drive, "poll"}, {drive, "epoll"}, {fork_children, ""}};
+  } ways[] = {{hit, ""},     {fresh, "new"},  {fresh, "stream"}, {pair, ""},         {pair, ""},
+              {give_up, ""}, {drive, "poll"}, {drive, "epoll"},  {fork_children, ""}};
   enum { WAYS = sizeof ways / sizeof *ways };
   pthread_t threads[WAYS];
   if (argc != 5) {
@@ -296,8 +296,8 @@ int main(int argc, char **argv)
       return 2;
   while (goes_on()) {
     usleep((unsigned)period_ms * 1000);
-    printf("calls=%lu wrong=%lu failed=%lu hit_ns=%" PRId64 " hit_p99_ns=%" PRId64 "\n", calls, wrong, failed, hit_median_ns,
-           hit_p99_ns);
+    printf("calls=%lu wrong=%lu failed=%lu hit_ns=%" PRId64 " hit_p99_ns=%" PRId64 "\n", calls, wrong, failed,
+           hit_median_ns, hit_p99_ns);
     fflush(stdout);
   }
   for (int i = 0; i < WAYS; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as cookies, in libcurl's own engine: lines of an answer and of a jar, then the answer that is given again.
- * What is said to be sent has a name and a value a line; what is mended was there before, and only its Secure changes.
+ * Any bytes as cookies, in libcurl's own engine: lines of an answer and of a jar, then the answer that is
+ * given again. What is said to be sent has a name and a value a line; what is mended was there before, and
+ * only its Secure changes.
  */
 #include "shim/request/cookies.h"
 
@@ -86,11 +87,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   memcpy(copy, data, size);
   memset(copy + size, 0, 3);
   char *option = at, *headers = at += strlen(at) + 1;
-  struct shadow shadow = {.handle = handle,
-                          .lib = &lib,
-                          .url = {url, sizeof(url), sizeof(url)},
-                          .parts = {.host = 8, .host_len = 9, .path = 21, .path_len = 5, .port = 443, .https = true},
-                          .cookie_engine = true};
+  struct shadow shadow = {
+      .handle = handle,
+      .lib = &lib,
+      .url = {url, sizeof(url), sizeof(url)},
+      .parts = {.host = 8, .host_len = 9, .path = 21, .path_len = 5, .port = 443, .https = true},
+      .cookie_engine = true};
   curl_easy_setopt(handle, CURLOPT_COOKIEFILE, "");
   curl_easy_setopt(handle, CURLOPT_URL, url);
   for (at += at < copy + size ? strlen(at) + 1 : 0; at < copy + size; at += strlen(at) + 1)

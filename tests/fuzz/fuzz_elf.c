@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as a program or library. The input is a list of changes to a sound little one: place, width, number; or,
- * if its first byte is odd, the file itself. Whatever it says of itself, reading it ends, and texts end within it.
+ * Any bytes as a program or library. The input is a list of changes to a sound little one: place, width,
+ * number; or, if its first byte is odd, the file itself. Whatever it says of itself, reading it ends, and
+ * texts end within it.
  */
 #include "cli/elf/elf.h"
 
@@ -63,8 +64,8 @@ static void look(void)
   (void)cli_elf_dynamic(&elf, DT_FLAGS_1, 0, &value);
   static const char *const names[] = {"dlopen", "dlsym", "curl_easy_perform", "__cxa_finalize", ""};
   for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-    if (cli_elf_exports(&elf, names[i]) + cli_elf_imports(&elf, names[i]) + cli_elf_binds_late(&elf, names[i]) +
-        cli_elf_hides(&elf, names[i]))
+    if (cli_elf_exports(&elf, names[i]) + cli_elf_imports(&elf, names[i]) +
+        cli_elf_binds_late(&elf, names[i]) + cli_elf_hides(&elf, names[i]))
       require(!elf.foreign);
   (void)cli_elf_has_section(&elf, ".note.gnu.build-id");
   (void)cli_elf_find(&elf, "libcurl");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as the header blocks of a response, and any second as a date. What is found lies within the block; what a
- * transport writes has a line for each line of the record, so that each callback is given its own; and a date is what
- * libc says.
+ * Any bytes as the header blocks of a response, and any second as a date. What is found lies within the
+ * block; what a transport writes has a line for each line of the record, so that each callback is given its
+ * own; and a date is what libc says.
  */
 #include "shim/base/http_header.h"
 #include "shim/base/span.h"
@@ -36,14 +36,16 @@ static size_t count_lines(struct idem_span text)
 
 static void look(struct idem_span blocks)
 {
-  static const char *const names[] = {"content-type", "set-cookie", "content-length", "location", "retry-after", "x"};
+  static const char *const names[] = {"content-type", "set-cookie",  "content-length",
+                                      "location",     "retry-after", "x"};
   struct idem_span last = header_last_block(blocks), rest = blocks, line;
   require_within(last, blocks);
   require_within(header_words(blocks), blocks);
   for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
     struct idem_span value = header_find(last, names[i]);
     require_within(value, last);
-    require(!value.len || (!memchr(value.data, '\n', value.len) && value.data[0] != ' ' && value.data[value.len - 1] != ' '));
+    require(!value.len || (!memchr(value.data, '\n', value.len) && value.data[0] != ' ' &&
+                           value.data[value.len - 1] != ' '));
     const char *secure = value.data ? header_find_secure(value) : NULL;
     require(!secure || (secure > value.data && secure + 6 <= value.data + value.len));
   }
@@ -68,7 +70,8 @@ static void compose(struct idem_span record, uint8_t flags)
   require(count_lines(written) == count_lines(record) || record.data[record.len - 1] != '\n');
   /* One response with an end; the others are on the way. */
   for (struct idem_span last = header_last_block(written); (line = span_cut_line(&written)).len;)
-    require(line.data >= last.data || !header_status(line.data, line.len) || header_status(line.data, line.len) == 102);
+    require(line.data >= last.data || !header_status(line.data, line.len) ||
+            header_status(line.data, line.len) == 102);
   bool begins = header_status(header_last_block(record).data, header_last_block(record).len) != 0;
   if (facts.secure_cookies && begins)
     for (struct idem_span rest = header_last_block(span_of_buffer(&wire)); (line = span_cut_line(&rest)).len;)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as what a browser has saved. If the first byte is odd, the rest is the file; else it says how an archive is
- * made: each byte is a kind of value, with bytes behind it. What is imported is written as HAR and as OTLP again, which
- * must be JSON, and the HAR imported once more, with as many exchanges.
+ * Any bytes as what a browser has saved. If the first byte is odd, the rest is the file; else it says how an
+ * archive is made: each byte is a kind of value, with bytes behind it. What is imported is written as HAR and
+ * as OTLP again, which must be JSON, and the HAR imported once more, with as many exchanges.
  */
 #include "cli/tape/export.h"
 #include "cli/tape/tape.h"
@@ -80,7 +80,8 @@ static json_t *word(const char *const *words, size_t count)
     return json_string(words[kind / 8 % count]);
   return kind % 8 == 5 ? text() : kind % 8 == 6 ? json_integer((int)kind * 1000 - 300) : json_null();
 }
-#define WORD(...) word((const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define WORD(...)                                                                                            \
+  word((const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
 static json_t *number(void)
 {
@@ -93,27 +94,32 @@ static json_t *headers(void)
 {
   json_t *list = json_array();
   for (int i = byte() & 3; i > 0; i--)
-    json_array_append_new(list, json_pack("{s:o,s:o}", "name",
-                                          WORD("Content-Type", "Authorization", "Set-Cookie", "Host", "X-A", ":path", ""),
-                                          "value", WORD("application/json", "Bearer x", "a=b; Secure", "", "a\r\nb: c")));
+    json_array_append_new(
+        list, json_pack("{s:o,s:o}", "name",
+                        WORD("Content-Type", "Authorization", "Set-Cookie", "Host", "X-A", ":path", ""),
+                        "value", WORD("application/json", "Bearer x", "a=b; Secure", "", "a\r\nb: c")));
   return list;
 }
 
 static json_t *entry(void)
 {
-  json_t *request = json_pack("{s:o,s:o,s:o,s:{s:o}}", "method", WORD("POST", "GET", ""), "url",
-                              WORD("https://a.example/v1?key=x#f", "http://[::1]:80/", "https://u:p@b/", "x", ""), "headers",
-                              headers(), "postData", "text", WORD("{\"model\":\"m\"}", "", "a=b"));
-  json_t *response = json_pack("{s:o,s:o,s:o,s:o,s:{s:o,s:o,s:o}}", "status", number(), "statusText", WORD("OK", "", "OK\r\na: b"), "httpVersion",
-                               WORD("HTTP/1.1", "h2", "HTTP/3", ""), "headers", headers(), "content", "text",
-                               WORD("{\"ok\":true}", "eyJhIjoxfQ==", "data: {}\n\n", ""), "encoding", WORD("base64", ""),
-                               "mimeType", WORD("application/json", "text/event-stream"));
-  json_t *message = json_pack("{s:o,s:o,s:o,s:o}", "time", number(), "eventName", WORD("message", "delta"), "eventId", WORD("", "1"),
-                              "data", WORD("{}", "a\nb", ""));
+  json_t *request =
+      json_pack("{s:o,s:o,s:o,s:{s:o}}", "method", WORD("POST", "GET", ""), "url",
+                WORD("https://a.example/v1?key=x#f", "http://[::1]:80/", "https://u:p@b/", "x", ""),
+                "headers", headers(), "postData", "text", WORD("{\"model\":\"m\"}", "", "a=b"));
+  json_t *response =
+      json_pack("{s:o,s:o,s:o,s:o,s:{s:o,s:o,s:o}}", "status", number(), "statusText",
+                WORD("OK", "", "OK\r\na: b"), "httpVersion", WORD("HTTP/1.1", "h2", "HTTP/3", ""), "headers",
+                headers(), "content", "text", WORD("{\"ok\":true}", "eyJhIjoxfQ==", "data: {}\n\n", ""),
+                "encoding", WORD("base64", ""), "mimeType", WORD("application/json", "text/event-stream"));
+  json_t *message = json_pack("{s:o,s:o,s:o,s:o}", "time", number(), "eventName", WORD("message", "delta"),
+                              "eventId", WORD("", "1"), "data", WORD("{}", "a\nb", ""));
   return json_pack("{s:o,s:o,s:o,s:o,s:{s:o,s:o,s:o},s:o,s:[o]}", "startedDateTime",
-                   WORD("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05+14:00", "1969-12-31T23:59:59Z", "9999-99-99T99:99:99Z"),
-                   "time", number(), "request", request, "response", response, "timings", "send", number(), "wait", number(),
-                   "receive", number(), "_error", WORD("net::ERR_TIMED_OUT", "28", "NO_ANSWER"), "_eventSourceMessages", message);
+                   WORD("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05+14:00", "1969-12-31T23:59:59Z",
+                        "9999-99-99T99:99:99Z"),
+                   "time", number(), "request", request, "response", response, "timings", "send", number(),
+                   "wait", number(), "receive", number(), "_error",
+                   WORD("net::ERR_TIMED_OUT", "28", "NO_ANSWER"), "_eventSourceMessages", message);
 }
 
 /* Returns a text to be freed, or NULL where bytes are no UTF-8. */

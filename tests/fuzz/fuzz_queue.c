@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes in the queue of writes, which whoever may write the store may write, too: in slots of the shared page, and in
- * the spill file that they point to. The input is a list of steps, of a byte each with what it needs behind it. An answer
- * that is given is the one that was stored; nothing waits without end.
+ * Any bytes in the queue of writes, which whoever may write the store may write, too: in slots of the shared
+ * page, and in the spill file that they point to. The input is a list of steps, of a byte each with what it
+ * needs behind it. An answer that is given is the one that was stored; nothing waits without end.
  */
 #include "store/records/batch.h"
 #include "store/state/state.h"
@@ -109,9 +109,10 @@ static int look(void *arg, const struct idem_answer *answer)
   unsigned *most = arg;
   unsigned long number = 0;
   char text[64];
-  snprintf(text, sizeof(text), "%.*s", (int)(answer->body.len < 63 ? answer->body.len : 63), answer->body.data);
+  snprintf(text, sizeof(text), "%.*s", (int)(answer->body.len < 63 ? answer->body.len : 63),
+           answer->body.data);
   require(sscanf(text, "{\"answer\":%lu}", &number) == 1 && answer_is(answer->body, number));
-  return (*most)--  == 0;
+  return (*most)-- == 0;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Any bytes as configuration. The first byte says which: the rest, NUL bytes and all, is a rule file, or the
- * configuration file; else it is cut at NUL bytes into the variables. A mistake must have a one-line message and
- * an empty config; what is taken must come back the same from idem_rule_format(), and matching must end.
+ * configuration file; else it is cut at NUL bytes into the variables. A mistake must have a one-line message
+ * and an empty config; what is taken must come back the same from idem_rule_format(), and matching must end.
  */
 #include "config/conf_file.h"
 #include "config/config.h"

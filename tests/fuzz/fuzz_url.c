@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as a URL. Its parts lie within it; and where libcurl takes it too, both mean the same server, port, user
- * and query, so that no rule gets a call that goes elsewhere.
+ * Any bytes as a URL. Its parts lie within it; and where libcurl takes it too, both mean the same server,
+ * port, user and query, so that no rule gets a call that goes elsewhere.
  */
 #include "shim/handle/url.h"
 
@@ -23,8 +23,8 @@ static void require(bool holds)
     abort();
 }
 
-/* libcurl writes a host anew that has escapes or is a number, and one of other letters in ASCII: no rule's host is
- * met by what such a text says. */
+/* libcurl writes a host anew that has escapes or is a number, and one of other letters in ASCII: no rule's
+ * host is met by what such a text says. */
 static bool is_plain(const char *host, size_t len)
 {
   bool has_letter = false;

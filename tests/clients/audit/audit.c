@@ -16,8 +16,8 @@ EXPORT unsigned la_objopen(struct link_map *map, Lmid_t namespace, uintptr_t *co
   return LA_FLG_BINDTO | LA_FLG_BINDFROM;
 }
 
-EXPORT uintptr_t la_symbind64(Elf64_Sym *symbol, unsigned index, uintptr_t *from, uintptr_t *to, unsigned *flags,
-                       const char *name)
+EXPORT uintptr_t la_symbind64(Elf64_Sym *symbol, unsigned index, uintptr_t *from, uintptr_t *to,
+                              unsigned *flags, const char *name)
 {
   (void)index, (void)from, (void)to, (void)flags, (void)name;
   return symbol->st_value;

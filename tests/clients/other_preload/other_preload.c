@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Another preload with the names that tools take most: libcurl's, and those of files and sockets. It counts, and
- * calls what comes next; at the end it says how many transfers it has seen: OTHER_PRELOAD names the file. */
+/* Another preload with the names that tools take most: libcurl's, and those of files and sockets. It counts,
+ * and calls what comes next; at the end it says how many transfers it has seen: OTHER_PRELOAD names the file.
+ * */
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 #include <dlfcn.h>

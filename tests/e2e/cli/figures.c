@@ -58,15 +58,18 @@ Test(figures, of_a_sentence_that_is_gone_are_missed)
 static struct run compress(int count)
 {
   return run_shell_plain(
-      &w, world_text(&w,
-                     "/usr/bin/python3 -c 'import json, random\n"
-                     "word = lambda: random.choice([\"call\", \"answer\", \"store\", \"retry\", \"token\"])\n"
-                     "text = lambda: json.dumps({\"model\": \"m\", \"content\": \" \".join(word() for _ in range(99))})\n"
-                     "entry = lambda: {\"request\": {\"postData\": {\"text\": text()}}, "
-                     "\"response\": {\"content\": {\"text\": text()}}}\n"
-                     "print(json.dumps({\"log\": {\"entries\": [entry() for _ in range(%d)]}}))' >\"$HOME/own.har\" && "
-                     "scripts/compression \"$HOME/own.har\"",
-                     count));
+      &w,
+      world_text(
+          &w,
+          "/usr/bin/python3 -c 'import json, random\n"
+          "word = lambda: random.choice([\"call\", \"answer\", \"store\", \"retry\", \"token\"])\n"
+          "text = lambda: json.dumps({\"model\": \"m\", \"content\": \" \".join(word() for _ in "
+          "range(99))})\n"
+          "entry = lambda: {\"request\": {\"postData\": {\"text\": text()}}, "
+          "\"response\": {\"content\": {\"text\": text()}}}\n"
+          "print(json.dumps({\"log\": {\"entries\": [entry() for _ in range(%d)]}}))' >\"$HOME/own.har\" && "
+          "scripts/compression \"$HOME/own.har\"",
+          count));
 }
 
 Test(figures, of_compression_are_of_ones_own_traffic)

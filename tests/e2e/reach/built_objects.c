@@ -211,9 +211,10 @@ Test(objects, make_install_is_all_it_takes)
   cr_expect_str_empty(r.err);
   cr_expect_eq(mock_count(&w).requests, 1, "%s", r.err);
   run_release(&r);
-  snprintf(script, sizeof(script),
-           "MAKEFLAGS= make -s uninstall B='%s' PREFIX=/usr DESTDIR=\"$HOME/root\" && find \"$HOME/root\" -type f",
-           w.build);
+  snprintf(
+      script, sizeof(script),
+      "MAKEFLAGS= make -s uninstall B='%s' PREFIX=/usr DESTDIR=\"$HOME/root\" && find \"$HOME/root\" -type f",
+      w.build);
   r = run_shell_plain(&w, script);
   cr_expect_str_eq(r.out, "", "uninstall has left %s", r.out);
   run_release(&r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Places in which programs of others run: with other preloads and auditors, confined, with handles without number,
- * stopped and continued by whoever likes. */
+/* Places in which programs of others run: with other preloads and auditors, confined, with handles without
+ * number, stopped and continued by whoever likes. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -26,7 +26,8 @@ static void expect_one_call(const char *setting, const char *preload)
 {
   struct run runs[2];
   for (int i = 0; i < 2; i++) {
-    runs[i] = run_plain(&w, "env", setting, preload, "curl", "-sS", "-i", "-d", "{\"prompt\":1}", world_url(&w, target), NULL);
+    runs[i] = run_plain(&w, "env", setting, preload, "curl", "-sS", "-i", "-d", "{\"prompt\":1}",
+                        world_url(&w, target), NULL);
     expect_success(&runs[i]);
     cr_expect_str_eq(runs[i].err, "", "%s", setting);
   }
@@ -60,7 +61,8 @@ Test(hostile_hosts, another_preload_of_the_same_names_comes_first)
   size_t len;
   const char *seen = world_path(&w, "seen");
   world_env(&w, "OTHER_PRELOAD", "%s", seen);
-  expect_one_call("A=1", world_text(&w, "LD_PRELOAD=%s/tests/other_preload.so %s/libidemshim.so", w.build, w.build));
+  expect_one_call("A=1",
+                  world_text(&w, "LD_PRELOAD=%s/tests/other_preload.so %s/libidemshim.so", w.build, w.build));
   char *count = file_read(seen, &len);
   cr_expect(count && strcmp(count, "1") == 0, "%s", count);
   free(count);
@@ -69,7 +71,8 @@ Test(hostile_hosts, another_preload_of_the_same_names_comes_first)
 Test(hostile_hosts, another_preload_of_the_same_names_comes_behind)
 {
   no_sanitizer();
-  expect_one_call("A=1", world_text(&w, "LD_PRELOAD=%s/libidemshim.so %s/tests/other_preload.so", w.build, w.build));
+  expect_one_call("A=1",
+                  world_text(&w, "LD_PRELOAD=%s/libidemshim.so %s/tests/other_preload.so", w.build, w.build));
 }
 
 Test(hostile_hosts, a_hundred_thousand_handles_are_held_at_once)
@@ -83,7 +86,8 @@ Test(hostile_hosts, a_hundred_thousand_handles_are_held_at_once)
   run_release(&run);
 }
 
-/* Its store is out of sight from then on, and what was opened before goes on; what it cannot do it says once. */
+/* Its store is out of sight from then on, and what was opened before goes on; what it cannot do it says once.
+ * */
 Test(hostile_hosts, a_program_confines_itself_to_a_directory)
 {
   const char *jail = world_path(&w, "jail"), *url = world_url(&w, target);
@@ -108,7 +112,8 @@ Test(hostile_hosts, a_program_is_stopped_and_continued_at_random)
 {
   unsigned long calls = 0, wrong = 1, failed = 1;
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 rescue=1m");
-  struct run run = start_shim(&w, "soak", world_url(&w, "/v1/chat/completions?mock=echo=1"), "4", "1000", "0", NULL);
+  struct run run =
+      start_shim(&w, "soak", world_url(&w, "/v1/chat/completions?mock=echo=1"), "4", "1000", "0", NULL);
   unsigned seed = 20261128;
   for (int i = 0; i < 100; i++) {
     usleep((unsigned)rand_r(&seed) % 30000);
