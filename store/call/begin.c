@@ -350,6 +350,34 @@ static int settle_shared(struct entry *entry)
   return rc < 0 ? rc : settle_owned(entry);
 }
 
+/* An owner that was killed while it committed may have written everything but the number of the last
+ * transaction, which LMDB tells readers, and which lags behind by a flush of the disk. */
+static bool may_be_hidden(const struct entry *entry)
+{
+  const struct reader *reader = entry->call->priv.reader;
+  const struct pages_snapshot *snapshot = &reader->snapshot;
+  struct claim_record claim;
+  return pages_have_more(snapshot) &&
+         claim_record_find(entry->store, snapshot, entry->call->key, &claim) == 0 &&
+         claim.state == CLAIM_IN_FLIGHT;
+}
+
+static int write_nothing(struct writer *writer, void *arg)
+{
+  (void)writer;
+  (void)arg;
+  return -EALREADY;
+}
+
+/* LMDB finds the last transaction of a dead writer when the next one begins. */
+static int settle_hidden(struct entry *entry)
+{
+  call_unpin(entry->call);
+  (void)state_write(entry->store, write_nothing, NULL, NULL);
+  int verdict = pin(entry);
+  return verdict == 0 ? settle(entry) : verdict;
+}
+
 /* Its last owner may have committed since we looked, or left its answer to whoever writes next. That is
  * looked at first, so that what is not there any more is in the snapshot. */
 static int settle_claimed(struct entry *entry)
@@ -366,6 +394,8 @@ static int settle_claimed(struct entry *entry)
     verdict = settle(entry);
     entry->left.data = NULL;
   }
+  if (verdict == NOT_YET && may_be_hidden(entry))
+    verdict = settle_hidden(entry);
   free(left);
   return verdict;
 }

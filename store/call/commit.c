@@ -23,7 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOT_HELD "this process does not hold the claim; it was taken before a fork"
+#define NOT_HELD   "this process does not hold the claim; it was taken before a fork"
+#define FENCED_OFF "a later owner has taken the operation over"
 
 /* A line as it was sent; the app's spelling of names is kept, for people. */
 static void add_header(void *text, struct idem_span name, struct idem_span value)
@@ -394,8 +395,8 @@ static int tell(struct idem_store *store, struct idem_call *call, int rc, struct
 {
   if (rc == IDEM_GATHERED)
     return rc;
-  if (rc == IDEM_SUPERSEDED)
-    idem_error_set(why, 0, "a later owner has taken the operation over");
+  if (rc == IDEM_SUPERSEDED && why && !why->text[0])
+    idem_error_set(why, 0, FENCED_OFF);
   call->priv.committed |= rc == IDEM_SUPERSEDED;
   count(store, call->key, rc, call->priv.committed);
   return rc;
@@ -428,7 +429,7 @@ static int end_later(struct idem_call *call, bool wait, struct idem_error *why)
                                 "(the answer is stored when that goes on)");
   int rc = later_is_of_parent(later) ? IDEM_SUPERSEDED : commit->verdict;
   if (rc == IDEM_SUPERSEDED)
-    idem_error_set(why, 0, NOT_HELD);
+    idem_error_set(why, 0, later_is_of_parent(later) ? NOT_HELD : FENCED_OFF);
   else if (rc < 0 && why)
     *why = later->error;
   settle(commit, call);

@@ -117,9 +117,21 @@ void pages_close(struct pages *pages)
   pages->map = NULL;
 }
 
+/* Where LMDB writes the roots of a transaction. */
+static const struct meta *meta_of(const struct pages *pages, uint64_t txn)
+{
+  return (const void *)(pages->map + (txn & 1) * pages->page_size + sizeof(struct page));
+}
+
+bool pages_have_more(const struct pages_snapshot *snapshot)
+{
+  const struct meta *next = meta_of(snapshot->pages, snapshot->txn + 1);
+  return atomic_load_explicit(&next->txn, memory_order_relaxed) == snapshot->txn + 1;
+}
+
 int pages_copy_roots(struct pages *pages, uint64_t txn, struct pages_snapshot *out)
 {
-  const struct meta *meta = (const void *)(pages->map + (txn & 1) * pages->page_size + sizeof(struct page));
+  const struct meta *meta = meta_of(pages, txn);
   if (atomic_load_explicit(&meta->txn, memory_order_acquire) != txn)
     return -EAGAIN;
   out->pages = pages;

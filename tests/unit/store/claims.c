@@ -9,9 +9,12 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,6 +113,61 @@ Test(store_claims, one_of_the_dead_is_refused_where_the_rule_says_so)
   caller_leave(&caller, false);
   cr_expect_eq(idem_store_remove(fixture.store, caller.call.id, NULL), 0);
   enter(&caller, body, false);
+}
+
+/* In the child, for LMDB's own lock on that file would go with this descriptor. */
+static uint64_t *place_of_last(uint64_t last)
+{
+  int fd = open(fixture_path(&fixture, "lock.mdb"), O_RDWR);
+  uint64_t *words = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  for (int i = 0; words != MAP_FAILED && i < 16; i++)
+    if (words[i] == last)
+      return &words[i];
+  return NULL;
+}
+
+/* Dies with LMDB's lock, between the last byte of its commit and telling others of it: the number of the last
+ * transaction is one behind. */
+static void die_before_it_is_told(void)
+{
+  int status;
+  uint64_t last = last_transaction();
+  pid_t pid = fork();
+  if (pid == 0) {
+    MDB_env *env;
+    MDB_txn *txn;
+    uint64_t *told = place_of_last(last);
+    if (!told || mdb_env_create(&env) || mdb_env_open(env, fixture.dir, 0, 0600) ||
+        mdb_txn_begin(env, NULL, 0, &txn))
+      _exit(1);
+    *told = last - 1;
+    raise(SIGKILL);
+  }
+  cr_assert_eq(waitpid(pid, &status, 0), pid);
+  cr_assert(WIFSIGNALED(status));
+}
+
+/* Its answer is there, and nobody is told of it: it is not asked for again, and not refused. */
+Test(store_claims, one_that_was_killed_in_its_commit_has_its_answer)
+{
+  static const char *const rules[] = {"indoubt=resend", "indoubt=fail"};
+  for (int i = 0; i < 2; i++) {
+    struct caller caller = caller_of(&fixture, i ? "{\"prompt\":2}" : body);
+    int status;
+    fixture_rule(&fixture, rules[i]);
+    pid_t pid = fork();
+    if (pid == 0) {
+      bool well =
+          caller_enter(&caller) == IDEM_OWNED && caller_commit(&caller, "{\"answer\":1}") == IDEM_STORED;
+      _exit(!well);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0);
+    die_before_it_is_told();
+    cr_expect_eq(caller_ask(&caller, "{\"answer\":2}"), IDEM_HIT);
+    cr_expect_str_eq(caller.body, "{\"answer\":1}");
+    cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_in_doubt), 0);
+  }
 }
 
 static bool none_goes(void *count, const uint8_t *key, const struct claim_record *record)
