@@ -90,8 +90,8 @@ void pages_close(struct pages *pages);
  */
 int pages_copy_roots(struct pages *pages, uint64_t txn, struct pages_snapshot *out);
 
-/* True if the file has a transaction after this one that LMDB shows nobody yet: its writer is about to, or has
- * died before it could, and then the next that begins to write does. */
+/* True if the file has a transaction after this one that LMDB shows nobody yet: its writer is about to, or
+ * has died before it could, and then the next that begins to write does. */
 bool pages_have_more(const struct pages_snapshot *snapshot);
 
 /* Then finds our trees. -EILSEQ: damaged. A tree that does not exist yet is empty. */
