@@ -291,30 +291,19 @@ Test(store_page, a_branch_has_children_of_48_bits)
   cr_expect_eq(node.child, UINT64_C(0x123456789abc));
 }
 
-/* One node, of which one number after the other is made to lead out. */
-static struct page *one_node(void)
-{
-  struct page *page = begin_page(5, PAGE_LEAF);
-  put(page, "key!", "val!");
-  return page;
-}
-
+/* All noughts, which are a node without key and value wherever it stands; also on the page behind. */
 Test(store_page, a_node_begins_between_the_free_space_and_the_end)
 {
-  struct page *page = one_node();
-  cr_expect_eq(try_node(page), 0);
-  page->offset[0] -= 2;
-  cr_expect_eq(try_node(page), -EILSEQ, "in the free space");
-  page = one_node();
-  page->offset[0]++;
-  cr_expect_eq(try_node(page), -EILSEQ, "at an odd place");
-  page = one_node();
-  page->offset[0] = SIZE - NODE_HEAD + 2;
-  cr_expect_eq(try_node(page), -EILSEQ, "too near the end");
-  /* It may be nothing but its head. */
-  page = begin_page(5, PAGE_LEAF);
-  put(page, "", "");
-  cr_expect_eq(try_node(page), 0);
+  enum { UPPER = SIZE - 64 };
+  struct page *page = begin_page(5, PAGE_LEAF);
+  memset(page_of(6), 0, SIZE);
+  page->lower += 2;
+  page->upper = UPPER;
+  for (unsigned at = 0; at < SIZE + NODE_HEAD; at++) {
+    bool inside = at >= UPPER && at % 2 == 0 && at <= SIZE - NODE_HEAD;
+    page->offset[0] = (uint16_t)at;
+    cr_expect_eq(try_node(page), inside ? 0 : -EILSEQ, "at %u", at);
+  }
 }
 
 Test(store_page, a_key_ends_within_the_page)
@@ -639,6 +628,21 @@ Test(store_page, a_leaf_is_searched_for_the_first_key_that_is_not_less)
     cr_expect_eq(search(page, "z", &at, &node), 0);
     cr_expect_eq(at, count);
   }
+}
+
+/* What lies behind a key is none of it, also where eight bytes are compared at once. */
+Test(store_page, a_short_key_ends_where_it_ends)
+{
+  struct node node;
+  unsigned at;
+  struct page *page = begin_page(5, PAGE_LEAF);
+  put(page, "1234567", "9");
+  cr_expect_eq(search(page, "12345678", &at, &node), 0);
+  cr_expect_eq(at, 1);
+  page = begin_page(5, PAGE_LEAF);
+  put(page, "12345678", "");
+  cr_expect_eq(page_search(&snapshot, page, (struct idem_span){"12345679", 7}, &at, &node), 0);
+  cr_expect_eq(at, 0);
 }
 
 /* The child under a key has that key and what follows it, and the first all that comes before the second. */
