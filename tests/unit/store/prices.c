@@ -108,8 +108,16 @@ Test(store_prices, a_line_with_a_mistake_is_named)
     snprintf(line, sizeof(line), "line %d: ", below ? 4 : 3);
     refused(text, -EINVAL, line);
   }
-  refused("m 1 2\na 1 0000000000000000000000000000000000000000000000000000000000000002\n", -EINVAL,
-          "line 2: ");
+}
+
+/* There is room for as much, and not for all that a file may have. */
+Test(store_prices, a_number_has_63_characters_at_most)
+{
+  char text[512];
+  for (int len = 62; len < 400; len++) {
+    snprintf(text, sizeof(text), "a 1 %0*d\n", len, 2);
+    cr_expect_eq(load(SPAN(text)), len < 64 ? 0 : -EINVAL, "%d", len);
+  }
 }
 
 Test(store_prices, a_file_without_a_price_is_refused)
