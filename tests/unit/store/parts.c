@@ -168,6 +168,69 @@ Test(store_parts, what_has_expired_goes_whole)
   cr_expect_eq(parts(), 0);
 }
 
+/* Pieces. */
+
+static int read_piece(const struct caller *caller, uint64_t at, uint64_t len, char *place)
+{
+  struct reader *reader;
+  struct idem_span value;
+  cr_assert_eq(state_read(fixture.store, &reader, &error), 0);
+  cr_assert_not_null(parts_find(&reader->snapshot, caller->call.key, &value));
+  int rc = parts_read(&reader->snapshot, value, at, len, place);
+  reader_end(reader);
+  return rc;
+}
+
+static uint64_t total_of(const struct caller *caller)
+{
+  struct reader *reader;
+  struct idem_span value;
+  cr_assert_eq(state_read(fixture.store, &reader, &error), 0);
+  uint64_t total = parts_find(&reader->snapshot, caller->call.key, &value)->total;
+  reader_end(reader);
+  return total;
+}
+
+/* Of one value, and of many: from anywhere to anywhere, and not a byte beyond the end. */
+Test(store_parts, a_piece_of_a_record_lies_within_it)
+{
+  static const size_t lens[] = {100, 100000};
+  for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {
+    char request[32];
+    snprintf(request, sizeof(request), "{\"n\":%zu}", i);
+    struct caller caller = stored(request, lens[i]);
+    uint64_t total = total_of(&caller);
+    char *whole = malloc(total + 1), *piece = malloc(total + 1);
+    cr_assert_eq(read_piece(&caller, 0, total, whole), 0);
+    for (uint64_t at = 0; at <= total; at += total / 7 + (at + total / 7 > total)) {
+      cr_assert_eq(read_piece(&caller, at, total - at, piece), 0, "from %zu", (size_t)at);
+      cr_expect_eq(memcmp(piece, whole + at, total - at), 0, "from %zu", (size_t)at);
+      memset(piece, 'x', total + 1);
+      cr_expect_lt(read_piece(&caller, at, total - at + 1, piece), 0, "from %zu", (size_t)at);
+      cr_expect_eq(piece[0], 'x', "from %zu", (size_t)at);
+    }
+    cr_expect_lt(read_piece(&caller, total + 1, 0, piece), 0);
+    cr_expect_lt(read_piece(&caller, total + 1, 1, piece), 0);
+    cr_expect_lt(read_piece(&caller, 0, UINT64_MAX, piece), 0);
+    cr_expect_lt(read_piece(&caller, UINT64_MAX, 1, piece), 0);
+    free(whole);
+    free(piece);
+  }
+}
+
+Test(store_parts, of_what_is_no_record_there_is_no_piece)
+{
+  static const char zeros[600] = "";
+  struct reader *reader;
+  char piece[1];
+  cr_assert_eq(state_read(fixture.store, &reader, &error), 0);
+  for (size_t len = 0; len <= sizeof(zeros); len += 100) {
+    cr_expect_lt(parts_read(&reader->snapshot, (struct idem_span){zeros, len}, 0, 1, piece), 0, "%zu", len);
+    cr_expect_lt(parts_join(&reader->snapshot, (struct idem_span){zeros, len}, piece), 0, "%zu", len);
+  }
+  reader_end(reader);
+}
+
 /* Damage. */
 
 /* What becomes of the second part. */
