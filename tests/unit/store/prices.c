@@ -181,6 +181,21 @@ Test(store_prices, a_name_with_escapes_is_what_it_says)
   costs("b", 2, 0, 2, 2);
 }
 
+/* A longer one counts as it is written: there is no room to say it in. */
+Test(store_prices, of_256_bytes_at_most)
+{
+  static char text[2048], name[1024];
+  for (int len = 255; len < 1000; len += len < 260 ? 1 : 97) {
+    sprintf(text, "{\"%0*d\\u0062\":{\"input_cost_per_token\":1e-06}}", len - 6, 0);
+    sprintf(name, "%0*db", len - 6, 0);
+    loaded(text);
+    if (len <= 256)
+      costs(name, 1, 0, 1, 1);
+    else
+      has_no_price(name);
+  }
+}
+
 Test(store_prices, json_that_is_none_is_named_by_the_line_where_it_ends)
 {
   refused("{\"a\":{\"input_cost_per_token\":1},\n\"b\":\n{]}", -EILSEQ, "line 3: it is no JSON");
