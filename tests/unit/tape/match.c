@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,6 +226,39 @@ Test(tape_match, the_state_of_another_tape_is_refused)
   matcher = NULL;
   recorded("{}", 200);
   cr_expect_eq(tape_open_matcher(&matcher, fixture_tape(&fixture), &matching, &fixture.error), -EINVAL);
+}
+
+static int open_count(void)
+{
+  int count = 0;
+  for (int fd = 3; fd < 64; fd++)
+    count += fcntl(fd, F_GETFD) >= 0;
+  return count;
+}
+
+/* A device has no room of its own, as a full disk has none. Nothing of it stays open, whoever tries again. */
+Test(tape_match, a_state_that_cannot_be_made_is_said_and_left)
+{
+  recorded("{}", 200);
+  struct tape *tape = fixture_tape(&fixture);
+  int before = open_count();
+  matching.state = "/dev/null";
+  cr_expect_lt(tape_open_matcher(&matcher, tape, &matching, &fixture.error), 0);
+  cr_expect_null(matcher);
+  cr_expect(strstr(fixture.error.text, "/dev/null: "), "%s", fixture.error.text);
+  matching.state = "/nowhere/state";
+  cr_expect_eq(tape_open_matcher(&matcher, tape, &matching, &fixture.error), -ENOENT);
+  cr_expect_eq(open_count(), before);
+}
+
+Test(tape_match, a_state_is_not_open_once_it_is_mapped)
+{
+  recorded("{}", 200);
+  struct tape *tape = fixture_tape(&fixture);
+  int before = open_count();
+  matching.state = fixture_beside(&fixture, "state");
+  cr_assert_eq(tape_open_matcher(&matcher, tape, &matching, &fixture.error), 0, "%s", fixture.error.text);
+  cr_expect_eq(open_count(), before);
 }
 
 static void *all_exchanges(void *arg)
