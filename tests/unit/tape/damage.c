@@ -193,6 +193,20 @@ Test(tape_damage, a_damaged_segment_is_a_finding_where_another_is_whole)
   finds("00000002.tape: is not a tape");
 }
 
+/* Wherever the whole one stands. */
+Test(tape_damage, several_damaged_segments_are_as_many_findings)
+{
+  record_some(2);
+  fixture_write(fixture_segment(&fixture, 3), bytes, size);
+  free(bytes);
+  fixture_write(fixture_segment(&fixture, 1), "no segment", 10);
+  fixture_write(fixture_segment(&fixture, 2), "no segment", 10);
+  has(2, 0, 2);
+  finds("00000001.tape: is not a tape");
+  finds("00000002.tape: is not a tape");
+  cr_expect_str_eq(body_of(2), "{\"n\":2}");
+}
+
 Test(tape_damage, an_empty_tape_has_no_exchanges)
 {
   has(0, 0, 0);
