@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Directories that are no store, limits of the process, and what must never be in a file. */
 #include "store/base/stats.h"
+#include "store/lmdb/engine_internal.h"
+#include "store/state/state.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -305,6 +307,23 @@ Test(store_open, no_descriptor_is_left_and_none_survives_exec)
     }
     caller_leave(&caller, false);
   }
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
+  cr_expect_eq(count_fds(&cloexec), before);
+}
+
+/* Its map could be halved more than once, which is for want of address space alone. */
+Test(store_open, a_large_store_is_opened_once)
+{
+  bool cloexec;
+  MDB_envinfo info;
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
+  int before = count_fds(&cloexec);
+  fixture.options.size = UINT64_C(4) << 30;
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  mdb_env_info(fixture.store->engine->env, &info);
+  cr_expect_geq(info.me_mapsize, fixture.options.size);
   idem_store_close(fixture.store);
   fixture.store = NULL;
   cr_expect_eq(count_fds(&cloexec), before);
