@@ -86,6 +86,40 @@ Test(tape_record, every_part_of_an_exchange_comes_back)
   tape_record_release(&record);
 }
 
+/* A list that is cut, or what has another type, is not read on: a text ends with its nought. */
+Test(tape_record, a_fact_that_is_not_whole_is_none)
+{
+  static const struct {
+    const char *facts;
+    size_t len;
+    bool text, number;
+  } lists[] = {
+      {"\x12\0\x05\0text", 9, true, false},
+      {"\x12\0\x05\0text", 8, false, false},
+      {"\x12\0\x04\0text", 8, false, false},
+      {"\x12\0\x01\0", 5, true, false},
+      {"\x12\0\0\0", 4, false, false},
+      {"\x12\0\x08\0\x01\0\0\0\0\0\0\x01", 12, false, true},
+      {"\x12\0\x08\0\x01\0\0\0\0\0\0\x01", 11, false, false},
+      {"\x12\0\x07\0\x01\0\0\0\0\0\x01", 11, false, false},
+      {"\x11\0\x05\0text", 9, false, false},
+      {"\x11\0\x02\0a\0\x12\0\x02\0b", 12, true, false},
+      {"\x12\0\x05", 3, false, false},
+      {"", 0, false, false},
+  };
+  for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+    /* What lies behind it is none of it. */
+    char room[32];
+    struct idem_span text;
+    int64_t number;
+    memset(room, 0, sizeof(room));
+    memcpy(room, lists[i].facts, lists[i].len);
+    struct tape_outcome outcome = {.facts = {room, lists[i].len}};
+    cr_expect_eq(tape_fact_text(&outcome, 18, &text), lists[i].text, "list %zu", i);
+    cr_expect_eq(tape_fact_number(&outcome, 18, &number), lists[i].number, "list %zu", i);
+  }
+}
+
 Test(tape_record, a_call_that_came_to_nothing_is_kept_too)
 {
   struct exchange exchange = exchange_of(&fixture, "");
