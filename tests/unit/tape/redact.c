@@ -2,6 +2,7 @@
 /* What never reaches a tape, and that an encrypted one shows nothing at all. */
 #include "tests/unit/tape/fixture.h"
 
+#include "tape/redact.h"
 #include "tape/segment.h"
 
 #include <criterion/criterion.h>
@@ -113,6 +114,32 @@ Test(tape_redact, what_was_set_as_an_option_is_found_as_it_goes_out)
   exchange.outcome.chunk_count = 0;
   is(kept(&exchange)->outcome.body,
      "Basic ****************************************, a=no; session=*********************");
+}
+
+/* Of as many and as long ones as an app may set: there is room for some. */
+Test(tape_redact, what_basic_makes_of_options_stays_in_its_room)
+{
+  enum { OPTIONS = 40, LONGEST = 600 };
+  static char texts[OPTIONS][LONGEST + 1];
+  struct idem_span credentials[OPTIONS];
+  struct {
+    struct tape_secrets secrets;
+    char behind[64];
+  } room;
+  for (size_t len = 8; len <= LONGEST; len++) {
+    struct idem_request request = {.credentials = credentials, .credential_count = OPTIONS};
+    for (int i = 0; i < OPTIONS; i++) {
+      memset(texts[i], 'a' + i % 26, len);
+      texts[i][4] = ':';
+      credentials[i] = (struct idem_span){texts[i], len};
+    }
+    memset(&room, 0x5a, sizeof(room));
+    tape_secrets_collect(&request, &room.secrets);
+    cr_assert_leq(room.secrets.coded_len, sizeof(room.secrets.coded), "%zu", len);
+    cr_assert_leq(room.secrets.count, SECRETS_MOST, "%zu", len);
+    for (size_t i = 0; i < sizeof(room.behind); i++)
+      cr_assert_eq(room.behind[i], 0x5a, "%zu", len);
+  }
 }
 
 Test(tape_redact, what_only_stands_beside_a_credential_is_left_alone)
