@@ -207,6 +207,14 @@ Test(tape_damage, several_damaged_segments_are_as_many_findings)
   cr_expect_str_eq(body_of(2), "{\"n\":2}");
 }
 
+Test(tape_damage, where_none_is_whole_it_is_refused_for_what_the_first_one_is)
+{
+  fixture_write(fixture_segment(&fixture, 1), "no segment", 10);
+  fixture_write(fixture_segment(&fixture, 2), "", 0);
+  fixture_write(fixture_segment(&fixture, 3), "no segment", 10);
+  refused(-ENODATA, "00000001.tape: is not a tape: it does not begin with");
+}
+
 Test(tape_damage, an_empty_tape_has_no_exchanges)
 {
   has(0, 0, 0);
