@@ -362,6 +362,16 @@ Test(tape_match, loosely_dates_in_headers_do_not_count)
   }
 }
 
+/* Where nothing but a date differs it is JSON all the same. */
+Test(tape_match, loosely_the_way_it_is_written_does_not_count_either)
+{
+  matching.loose = true;
+  recorded("{\"a\":\"2026-11-21\",\"b\":1}", 200);
+  begin_replay();
+  cr_expect_eq(ask("{ \"b\": 1, \"a\": \"2026-11-22\" }"), TAPE_FOUND, "%s", match.note);
+  cr_expect(match.loose);
+}
+
 Test(tape_match, loosely_other_content_counts_all_the_same)
 {
   matching.loose = true;
@@ -413,10 +423,18 @@ Test(tape_mask, takes_out_what_differs_from_day_to_day)
 
 Test(tape_mask, leaves_alone_what_only_looks_a_little_like_it)
 {
-  static const char *const texts[] = {
-      "",         "gpt-4o-2024", "12026-11-221", "x2026-11-22",
-      "10.0.0.1", "1:2",         "Maybe",        "6f1c0a52-8f3e-4b11-9c55-0123456789abc",
-      "Monda",    "May 7"};
+  static const char *const texts[] = {"6g1c0a52-8f3e-4b11-9c55-0123456789ab",
+                                      "6f1c0a52-8f3e-4b11-9c55-0123456789a",
+                                      "",
+                                      "gpt-4o-2024",
+                                      "12026-11-221",
+                                      "x2026-11-22",
+                                      "10.0.0.1",
+                                      "1:2",
+                                      "Maybe",
+                                      "6f1c0a52-8f3e-4b11-9c55-0123456789abc",
+                                      "Monda",
+                                      "May 7"};
   for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
     masks(texts[i], texts[i]);
 }
