@@ -372,6 +372,17 @@ Test(tape_match, loosely_the_way_it_is_written_does_not_count_either)
   cr_expect(match.loose);
 }
 
+/* And with which escapes; of a member's name a date counts. */
+Test(tape_match, loosely_a_date_is_found_in_what_a_string_says)
+{
+  matching.loose = true;
+  recorded("{\"a\":\"2026-11-21\"}", 200);
+  recorded("{\"2026-11-21\":1}", 200);
+  begin_replay();
+  cr_expect_eq(ask("{\"a\":\"2026\\u002d11-22\"}"), TAPE_FOUND, "%s", match.note);
+  cr_expect_eq(ask("{\"2026-11-22\":1}"), TAPE_MISS, "%s", match.note);
+}
+
 Test(tape_match, loosely_other_content_counts_all_the_same)
 {
   matching.loose = true;
