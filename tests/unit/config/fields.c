@@ -356,6 +356,10 @@ Test(config_field, max_body_is_a_size, .fini = release)
   cr_expect_eq(with("max_body=1,2k")->max_answer, 2048);
   refuses("host=a max_body=1,",
           RULE_1 "max_body, column 19: expected a size such as 512, 64k, 16M or 4GiB, not \"\"");
+  refuses("host=a max_body=0,1k",
+          RULE_1 "max_body, column 17: expected a size such as 512, 64k, 16M or 4GiB, not \"0\"");
+  refuses("host=a max_body=1k,0",
+          RULE_1 "max_body, column 20: expected a size such as 512, 64k, 16M or 4GiB, not \"0\"");
   refuses("host=a max_body=0",
           RULE_1 "max_body, column 17: expected a size such as 512, 64k, 16M or 4GiB, not \"0\"");
   refuses("host=a max_body=1X",

@@ -47,6 +47,14 @@ Test(config_variable, without_any_the_defaults_hold, .fini = release)
   cr_expect_str_eq(config.rules[0].origin, "built-in");
 }
 
+/* Who only looks into it finds it in the same place. */
+Test(config_variable, the_store_alone_has_the_same_place, .fini = release)
+{
+  test_set((const char *const[]){"IDEMSHIM_RULES", "a mistake", NULL});
+  cr_assert_eq(idem_config_load_store(&config, test_get, &error), 0, "%s", error.text);
+  cr_expect_str_eq(config.store_dir, "/home/someone/.cache/idemshim");
+}
+
 Test(config_variable, that_is_empty_is_as_if_unset, .fini = release)
 {
   LOADS("IDEMSHIM_MODE", "", "IDEMSHIM_RULES", "", "IDEMSHIM_HOSTS", "", "IDEMSHIM_STORE", "",
