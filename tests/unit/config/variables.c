@@ -550,6 +550,24 @@ Test(config_tape, nothing_is_taken_that_sends_writes_or_forks, .fini = release_r
   cr_expect_str_eq(text, "host=b.example:80 method=*");
 }
 
+/* However many rules a stranger has written. */
+Test(config_tape, nothing_of_the_kind_is_taken_of_any_rule, .fini = release_replayed)
+{
+  char text[200];
+  cr_assert_eq(idem_config_load_replay(&replayed, get_mode,
+                                       "host=a.example action=bypass\nhost=b.example inject=X-Key\n"
+                                       "host=c.example indoubt=fail\nhost=d.example guard=on\n",
+                                       "host=e.example method=*\n", NULL),
+               0);
+  cr_assert_eq(replayed.rule_count, 5);
+  for (unsigned i = 0; i < 4; i++) {
+    char wanted[32] = "host=a.example";
+    wanted[5] = (char)('a' + i);
+    idem_rule_format(&replayed.rules[i], text, sizeof text);
+    cr_expect_str_eq(text, wanted);
+  }
+}
+
 Test(config_tape, rules_that_are_given_come_in_their_place, .fini = release_replayed)
 {
   cr_assert_eq(
