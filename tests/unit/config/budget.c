@@ -130,3 +130,27 @@ Test(config_budget, max_repeats_is_an_amount)
     cr_expect_eq(load(field), -EINVAL, "%s", field);
   }
 }
+
+Test(config_budget, dollars_are_written_without_what_says_nothing)
+{
+  static const struct {
+    uint64_t nano_dollars;
+    const char *text;
+  } samples[] = {
+      {0, "0"},
+      {1, "0.000000001"},
+      {10, "0.00000001"},
+      {500000000, "0.5"},
+      {UINT64_C(5000000000), "5"},
+      {UINT64_C(10000000000), "10"},
+      {UINT64_C(10050000000), "10.05"},
+      {UINT64_C(1000000000), "1"},
+      {UINT64_C(999999999999999999), "999999999.999999999"},
+      {UINT64_MAX, "18446744073.709551615"},
+  };
+  char text[IDEM_DOLLARS_SIZE];
+  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
+    idem_format_dollars(samples[i].nano_dollars, text);
+    cr_expect_str_eq(text, samples[i].text);
+  }
+}

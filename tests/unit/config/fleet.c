@@ -170,6 +170,9 @@ Test(config_fleet, a_mistake_is_named_with_its_column, .fini = release)
   refused("redis://h?lease=3",
           "IDEMSHIM_FLEET: column 17: expected a duration with its unit, such as 250ms or 15s, "
           "not \"3\"");
+  refused("redis://h?name=0123456789012345678901234567890123456789012345678901234567890123x",
+          "IDEMSHIM_FLEET: column 16: expected a name of letters, digits, -, _ and ., up to 64, not "
+          "\"0123456789012345678901234567890123456789012345678901234...\"");
   refused("redis://h?name=a/b",
           "IDEMSHIM_FLEET: column 16: expected a name of letters, digits, -, _ and ., up to 64, not \"a/b\"");
   refused("redis://h?ca=/x", "IDEMSHIM_FLEET: column 1: ca=, cert=, key= and insecure need rediss://");
