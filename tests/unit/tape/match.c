@@ -309,6 +309,69 @@ Test(tape_match, a_miss_names_the_nearest_and_the_first_difference)
                    "\"2026-11-22. Hello.\")");
 }
 
+static void is_nearest(const char *body, uint64_t number)
+{
+  cr_expect_eq(ask(body), TAPE_MISS);
+  cr_expect_eq(match.number, number, "%s: %zu", body, (size_t)match.number);
+}
+
+/* By the bytes that both have at their ends, of those that the longer one has; the earliest of equals. */
+Test(tape_match, the_nearest_has_the_most_in_common_at_both_ends)
+{
+  recorded("{\"prompt\":\"abcdefghij\"}", 200);
+  recorded("{\"prompt\":\"abcdefghij, and much more than that, which is of another call\"}", 200);
+  recorded("{\"prompt\":\"zzzzzfghij\"}", 200);
+  recorded("{\"prompt\":\"abcdezzzzz\"}", 200);
+  recorded("{\"prompt\":\"abczzzzzij\"}", 200);
+  begin_replay();
+  is_nearest("{\"prompt\":\"abcdefghix\"}", 1);
+  is_nearest("{\"prompt\":\"yyyyyfghij\"}", 1);
+  is_nearest("{\"prompt\":\"zzzzyfghij\"}", 3);
+  is_nearest("{\"prompt\":\"abcdezzzyz\"}", 4);
+  is_nearest("{\"prompt\":\"abczzyzzij\"}", 5);
+  is_nearest("{\"prompt\":\"abcdefghij, and much more than that, which is of this call\"}", 2);
+}
+
+static void recorded_at(const char *origin, const char *body, enum tape_what what)
+{
+  struct exchange exchange = exchange_of(&fixture, body);
+  exchange.request.origin = SPAN(origin);
+  exchange.call.what = what;
+  exchange_record(&exchange);
+}
+
+/* A call that the app never saw the end of explains nothing. */
+Test(tape_match, of_two_that_are_as_near_it_is_that_of_the_same_server)
+{
+  recorded_at("https://api.example.com:443", "{\"n\":5}", TAPE_RESCUE);
+  recorded_at("https://other.example:443", "{\"n\":1}", TAPE_LIVE);
+  recorded_at("https://api.example.com:443", "{\"n\":2}", TAPE_LIVE);
+  recorded_at("https://api.example.com:443", "{\"n\":3}", TAPE_LIVE);
+  begin_replay();
+  is_nearest("{\"n\":5}", 3);
+}
+
+/* What is left out on the tape is left out here, and an empty body is as near as any empty one. */
+Test(tape_match, bodies_of_nothing_are_alike)
+{
+  recorded_at("https://other.example:443", "", TAPE_LIVE);
+  recorded_at("https://other.example:443", "{}", TAPE_LIVE);
+  begin_replay();
+  is_nearest("", 1);
+}
+
+Test(tape_match, a_miss_names_the_header_that_differs)
+{
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_header(&exchange, "X-Own: a");
+  exchange_record(&exchange);
+  begin_replay();
+  exchange = exchange_of(&fixture, "{}");
+  exchange_header(&exchange, "X-Own: b");
+  cr_expect_eq(ask_exchange(&exchange, 1), TAPE_MISS);
+  cr_expect(strstr(match.note, "(recorded / now): header X-Own"), "%s", match.note);
+}
+
 Test(tape_match, a_miss_with_nothing_near_says_so)
 {
   recorded("{}", 200);
