@@ -120,6 +120,55 @@ Test(tape_record, a_fact_that_is_not_whole_is_none)
   }
 }
 
+static void answer_is(enum tape_what what, unsigned status, int curl_code, const char *body, bool no_answer)
+{
+  static uint64_t number;
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.call.what = what;
+  exchange.outcome.status = (uint16_t)status;
+  exchange.outcome.curl_code = curl_code;
+  exchange.outcome.body = SPAN(body);
+  exchange.outcome.body_len = strlen(body);
+  exchange.outcome.chunk_count = 0;
+  exchange_record(&exchange);
+  fixture_tape(&fixture);
+  const struct tape_record *r = nth(++number);
+  cr_expect_eq(r->outcome.no_answer, no_answer, "%d, %u, %d: %s", (int)what, status, curl_code, body);
+  cr_expect_eq(r->outcome.error_text.len > 0, no_answer, "\"%.*s\"", (int)r->outcome.error_text.len,
+               r->outcome.error_text.data);
+}
+
+/* Of what has not gone well for libcurl, or has a status that the rule does not take, nothing more is said;
+ * and what was an answer of the store's has been judged there. */
+Test(tape_record, what_is_no_answer_is_told_with_the_reason)
+{
+  static const char answer[] = "{\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"}]}",
+                    failure[] = "{\"error\":{\"message\":\"overloaded\"}}";
+  answer_is(TAPE_LIVE, 200, 0, answer, false);
+  answer_is(TAPE_LIVE, 200, 0, failure, true);
+  answer_is(TAPE_RESCUE, 200, 0, failure, true);
+  answer_is(TAPE_HIT, 200, 0, failure, false);
+  answer_is(TAPE_JOIN, 200, 0, failure, false);
+  answer_is(TAPE_BYPASS, 200, 0, failure, false);
+  answer_is(TAPE_LIVE, 500, 0, failure, false);
+  answer_is(TAPE_LIVE, 200, 56, failure, false);
+  tape_record_release(&record);
+}
+
+/* Its end is not there to be judged. */
+Test(tape_record, of_an_answer_that_is_cut_it_is_told_as_well)
+{
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.outcome.body_len = 1000;
+  exchange_record(&exchange);
+  fixture_tape(&fixture);
+  const struct tape_record *r = nth(1);
+  cr_expect(r->outcome.no_answer);
+  is(r->outcome.error_text,
+     "the answer is larger than max_body=, and only its first 12 bytes are on the tape");
+  tape_record_release(&record);
+}
+
 Test(tape_record, a_call_that_came_to_nothing_is_kept_too)
 {
   struct exchange exchange = exchange_of(&fixture, "");
