@@ -3,8 +3,6 @@
 #include "store/judge/frames.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PRELUDE = 12, END = 4, MOST = 17 << 20, STRING = 7 };

@@ -4,13 +4,10 @@
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 TestSuite(store_leaves_nothing, .init = open_fixture, .fini = close_fixture, .timeout = 120);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pages made by hand: whatever a page says, nothing outside of it is followed, and what LMDB writes is read. */
+/* Pages made by hand: whatever a page says, nothing outside of it is followed; what LMDB writes is read. */
 #include "store/lmdb/page.h"
 
 #include <criterion/criterion.h>
@@ -145,7 +145,7 @@ static void begin_leaf_of_one(uint64_t number)
   put(begin_page(number, PAGE_LEAF), "a", "1");
 }
 
-/* The first two are LMDB's own, and of what lies behind the last its next transaction makes something else. */
+/* The first two are LMDB's own, and behind the last its next transaction writes something else. */
 Test(store_page, a_snapshot_has_the_pages_that_were_there_when_it_began)
 {
   snapshot.next_page = 9;
