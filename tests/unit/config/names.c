@@ -71,6 +71,8 @@ Test(config_names, a_parameter_is_read_without_its_escapes)
   parameter_is("acme%5Ftoken", IDEM_NAME_CREDENTIAL);
   parameter_is("acme%5ftoken", IDEM_NAME_CREDENTIAL);
   parameter_is("%63ode", IDEM_NAME_CREDENTIAL);
+  parameter_is("%70wd", IDEM_NAME_KNOWN);
+  parameter_is("acme%0Atoken", IDEM_NAME_CREDENTIAL);
   parameter_is("cod%65", IDEM_NAME_CREDENTIAL);
   parameter_is("", IDEM_NAME_PLAIN);
   parameter_is("q", IDEM_NAME_PLAIN);
@@ -88,6 +90,8 @@ Test(config_names, what_is_no_escape_stands_for_itself)
   parameter_is("ke%7", IDEM_NAME_PLAIN);
   parameter_is("ke%7g", IDEM_NAME_PLAIN);
   parameter_is("ke%g9", IDEM_NAME_PLAIN);
+  parameter_is("x%g9key", IDEM_NAME_PLAIN);
+  parameter_is("x%9gkey", IDEM_NAME_PLAIN);
   parameter_is("k652", IDEM_NAME_PLAIN);
   cr_expect_eq(idem_name_of_parameter("ke%79", 4), IDEM_NAME_PLAIN);
   cr_expect_eq(idem_name_of_parameter("keys", 3), IDEM_NAME_KNOWN);
