@@ -215,6 +215,45 @@ Test(observe, a_run_of_many_processes_says_it_in_one_line_with_the_money)
   run_release(&zero);
 }
 
+/* Where it is not `idemshim run` that started it, with IDEMSHIM_SUMMARY=on. */
+Test(observe, a_program_on_its_own_says_it_at_its_end)
+{
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D60");
+  const char *const once[] = {"curl", "-sS", "-d", "{}", url, NULL};
+  const char *const thrice_asked[] = {"curl", "-sS",       "-d",        "{\"n\":1}", url,      "--next",
+                                      "-sS",  "-d",        "{\"n\":1}", url,         "--next", "-sS",
+                                      "-d",   "{\"n\":1}", url,         NULL};
+  world_env(&w, "IDEMSHIM_MODE", "observe");
+  world_env(&w, "IDEMSHIM_SUMMARY", "on");
+  struct run first = run_argv(&w, true, once), hit = run_argv(&w, true, once);
+  struct run third = run_argv(&w, true, once), several = run_argv(&w, true, thrice_asked);
+  world_env(&w, "IDEMSHIM_SUMMARY", "off");
+  struct run silent = run_argv(&w, true, once);
+  long in = 0, out = 0;
+
+  expect_success(&first);
+  cr_expect_str_eq(first.err, "");
+  const char *said =
+      strstr(hit.err, "observe: 1 of 1 call would have been answered from the store, which saves 0.");
+  const char *tokens = said ? strstr(said, " s, ") : NULL;
+  cr_assert_not_null(tokens, "%s", hit.err);
+  cr_expect_eq(sscanf(tokens, " s, %ld input and %ld output tokens (", &in, &out), 2, "%s", hit.err);
+  cr_expect(in > 0 && out > 0, "%s", hit.err);
+  cr_expect(strstr(third.err, "observe: 1 of 1 call "), "%s", third.err);
+  cr_expect(strstr(third.err, " s, 0 input and 0 output tokens ("), "%s", third.err);
+  cr_expect(
+      strstr(several.err, "observe: 2 of 3 calls would have been answered from the store, which saves "),
+      "%s", several.err);
+  cr_expect_eq(count_of(several.err, "observe: "), 1, "%s", several.err);
+  cr_expect_str_eq(silent.err, "");
+  cr_expect_eq(counter("would_hit"), 5);
+  run_release(&first);
+  run_release(&hit);
+  run_release(&third);
+  run_release(&several);
+  run_release(&silent);
+}
+
 /* A run within another is a part of it, and silence is silence. */
 Test(observe, a_run_says_it_once_and_only_where_it_may)
 {

@@ -324,6 +324,26 @@ Test(odd_requests, a_load_balancer_s_cookie_does_not_say_who_asks)
   run_release(&again);
 }
 
+/* It is ours to send again, so that the reader is asked once and need not know a way back. */
+Test(odd_requests, a_reader_that_was_read_ahead_is_sent_whole_after_a_redirect)
+{
+  static const char *const names[] = {"ioctl-reader", "no-rewind"};
+  const char *url = world_url(&w, "/v1/chat/completions?mock=redirect%3D%2Fv1%2Fmessages");
+  for (size_t i = 0; i < 2; i++) {
+    struct run live = odd(true, names[i], url, i ? "123456" : "1234");
+    cr_expect(strstr(live.out, "rc=0 status=200"), "%s", live.out);
+    cr_expect(strstr(live.out, "error \"\" rewinds 0"), "%s", live.out);
+    json_t *requests = mock_requests(&w);
+    cr_assert_eq(json_array_size(requests), 2 * (i + 1));
+    for (size_t j = 2 * i; j < 2 * i + 2; j++) {
+      const json_t *body = json_object_get(json_array_get(requests, j), "body");
+      cr_expect_str_eq(json_string_value(body), i ? "123456" : "1234", "%s: %zu", names[i], j);
+    }
+    json_decref(requests);
+    run_release(&live);
+  }
+}
+
 /* Above max_body the reader is the app's own again, and so is its way back. */
 static void expect_same_rewind(const char *name, const char *rewinds)
 {
