@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * left_callback LOOP WAY CALLBACK NEXT URL BODY [lives]
+ * left_callback LOOP WAY CALLBACK NEXT URL BODY [lives|ends]
  *
  * A thread makes a POST whose callback never returns, and something is done after that; shows what the app
  * sees. What libcurl does with such a handle is its own: it refuses it, but for its cleanup.
@@ -17,6 +17,9 @@
  * With `lives`, for jump and throw, the thread has not ended by then, as a worker of a pool: it waits for
  * what comes of that call, and where NEXT is `nothing` it has not touched its handle, either. Then it ends,
  * and the main thread makes the call once more.
+ *
+ * With `ends`, for cancel and exit, the main thread makes the same call before it does NEXT, so that nobody has
+ * touched the handle since its thread ended.
  */
 #include "tests/clients/post.h"
 
@@ -34,7 +37,7 @@ static struct reply reply;
 static bool armed = true;
 static jmp_buf caller;
 static size_t body_at;
-static bool lives;
+static bool lives, ends;
 static sem_t waits, retried;
 
 static _Unwind_Reason_Code stop(int version, _Unwind_Action actions, _Unwind_Exception_Class kind,
@@ -222,7 +225,8 @@ int main(int argc, char **argv)
 {
   pthread_t thread;
   lives = argc == 8 && strcmp(argv[7], "lives") == 0;
-  if (argc != 7 && !lives)
+  ends = argc == 8 && strcmp(argv[7], "ends") == 0;
+  if (argc != 7 && !lives && !ends)
     return 2;
   loop = argv[1], way = argv[2], callback = argv[3], next = argv[4], url = argv[5], body = argv[6];
   setvbuf(stdout, NULL, _IONBF, 0);
@@ -239,6 +243,8 @@ int main(int argc, char **argv)
     sem_post(&retried);
   }
   pthread_join(thread, NULL);
+  if (ends)
+    call_again();
   if (strcmp(way, "cancel") == 0 || strcmp(way, "exit") == 0)
     go_on();
   call_again();

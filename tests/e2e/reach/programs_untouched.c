@@ -387,15 +387,16 @@ Test(bystanders, curl_in_parallel_mode_makes_one_call_of_two)
   run_release(&r);
 }
 
+static const char clears[] =
+    "import ctypes, sys\nctypes.CDLL(None).clearenv()\nimport pycurl, io\n"
+    "for i in range(2):\n  c = pycurl.Curl(); c.setopt(c.URL, sys.argv[1]); c.setopt(c.POSTFIELDS, '{}')\n"
+    "  c.setopt(c.WRITEFUNCTION, io.BytesIO().write); c.perform()\n";
+
 /* A daemon that clears its environment, as php-fpm does with its workers. */
 Test(bystanders, the_environment_at_the_start_counts)
 {
-  const char *script =
-      "import ctypes, sys\nctypes.CDLL(None).clearenv()\nimport pycurl, io\n"
-      "for i in range(2):\n  c = pycurl.Curl(); c.setopt(c.URL, sys.argv[1]); c.setopt(c.POSTFIELDS, '{}')\n"
-      "  c.setopt(c.WRITEFUNCTION, io.BytesIO().write); c.perform()\n";
   struct run cleared =
-      run_shim(&w, "/usr/bin/python3", "-c", script, world_url(&w, "/v1/chat/completions"), NULL);
+      run_shim(&w, "/usr/bin/python3", "-c", clears, world_url(&w, "/v1/chat/completions"), NULL);
   expect_success(&cleared);
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&cleared);
@@ -413,4 +414,27 @@ Test(bystanders, the_environment_at_the_start_counts_where_a_title_was_written_o
   cr_expect_eq(log_events(&w, "hit"), 1);
   run_release(&plain);
   run_release(&shim);
+}
+
+/* Where no variable of ours is set nothing is kept at the start, but the user has a configuration file: where his
+ * home is stands in /proc. */
+Test(bystanders, the_home_at_the_start_counts_for_who_clears_his_environment)
+{
+  static const char *const ours[] = {"IDEMSHIM_STORE", "IDEMSHIM_HOSTS", "IDEMSHIM_SYNC", "IDEMSHIM_CONFIG",
+                                     "IDEMSHIM_LOG"};
+  char text[1024];
+  int len =
+      snprintf(text, sizeof(text), "IDEMSHIM_STORE=%s\nIDEMSHIM_HOSTS=\"127.0.0.1:%d\"\n", w.store, w.port);
+  for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+    world_unset(&w, ours[i]);
+  cr_assert_eq(mkdir(world_path(&w, ".config"), 0700), 0);
+  cr_assert_eq(mkdir(world_path(&w, ".config/idemshim"), 0700), 0);
+  const char *file = world_write(&w, ".config/idemshim/idemshim.conf", text, (size_t)len);
+  cr_assert_eq(chmod(file, 0600), 0);
+  struct run cleared =
+      run_shim(&w, "/usr/bin/python3", "-c", clears, world_url(&w, "/v1/chat/completions"), NULL);
+  expect_success(&cleared);
+  cr_expect_str_eq(cleared.err, "");
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&cleared);
 }

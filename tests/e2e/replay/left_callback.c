@@ -131,3 +131,35 @@ ParameterizedTest(struct stay *stay, left_callback, the_retry_does_not_wait_for_
   run_release(&plain);
   run_release(&run);
 }
+
+/* Its thread is no more, so nobody can come back to it: the same call goes out at once, with the upstream key
+ * that its owner had, though its handle is as it was left. */
+Test(left_callback, the_retry_does_not_wait_for_a_thread_that_has_ended)
+{
+  static const struct way ways[] = {
+      {"easy", "exit"}, {"easy", "cancel"}, {"multi", "exit"}, {"multi", "cancel"}};
+  for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+    const char *argv[] = {"left_callback",
+                          ways[i].loop,
+                          ways[i].way,
+                          "write",
+                          "nothing",
+                          world_url(&w, target),
+                          world_text(&w, "{\"ends\":%zu}", i),
+                          "ends",
+                          NULL};
+    mock_reset(&w);
+    struct run plain = run_argv(&w, false, argv), run = run_argv(&w, true, argv);
+    expect_success(&plain);
+    cr_expect_eq(count_of(plain.out, "the same call rc=0 bytes="), 2, "%s", plain.out);
+    cr_expect(!run.timed_out && run.status == 0 && strcmp(run.out, plain.out) == 0,
+              "%s, %s: status %d\n%sand not\n%s", ways[i].loop, ways[i].way, run.status, run.out, plain.out);
+    cr_expect_eq(mock_count(&w).requests, 3 + 2, "%s, %s: %ld", ways[i].loop, ways[i].way,
+                 mock_count(&w).requests);
+    cr_expect_eq(log_events(&w, "in_doubt"), (int)i + 1);
+    cr_expect_eq(log_events(&w, "hit"), (int)i + 1);
+    run_release(&plain);
+    run_release(&run);
+  }
+  cr_expect_eq(log_events(&w, "owner_stalled"), 0);
+}
