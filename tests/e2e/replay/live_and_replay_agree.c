@@ -138,6 +138,34 @@ Test(identity, the_marks_are_counted_as_header)
   run_release(&replay);
 }
 
+/* libcurl takes them from a connection that is not TLS in a replay, but the app is shown what came. */
+Test(identity, a_secure_cookie_is_in_the_header_and_in_the_jar)
+{
+  static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                               "Set-Cookie: a=1; Secure\r\nContent-Length: 9\r\n\r\n{\"a\":\"b\"}";
+  char jars[2][512], *kept[2], url[512];
+  struct run runs[2];
+  mock_lay(&w, "secure", answer, sizeof(answer) - 1);
+  snprintf(url, sizeof(url), "%s", world_tls_url(&w, "/wire/secure"));
+  for (int i = 0; i < 2; i++) {
+    snprintf(jars[i], sizeof(jars[i]), "%s", world_path(&w, i ? "replay" : "live"));
+    runs[i] = run_shim(&w, "curl", "-sSi", "-b", "", "-c", jars[i], "-d", prompt, url, NULL);
+    expect_success(&runs[i]);
+    kept[i] = file_read(jars[i], NULL);
+  }
+  cr_expect(strstr(runs[0].out, "Set-Cookie: a=1; Secure\r\n"), "%s", runs[0].out);
+  expect_same_output(&runs[0], &runs[1]);
+  cr_assert(kept[0] && kept[1]);
+  cr_expect_eq(count_of(kept[0], "\ta\t1"), 1, "%s", kept[0]);
+  cr_expect_str_eq(kept[1], kept[0], "%s", kept[1]);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect(log_contains(&w, "\"via\":\"transport\""));
+  for (int i = 0; i < 2; i++) {
+    free(kept[i]);
+    run_release(&runs[i]);
+  }
+}
+
 Test(identity, a_replay_s_times_are_its_own)
 {
   const char *argv[] = {"curl",
