@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keeps_memory CASE URL ROUNDS [stream]
+ * keeps_memory CASE URL ROUNDS [stream|afresh]
  *
  * Makes calls in a way that CASE says, so many times and then as many again, and tells how many more pieces
- * of memory the process has after the second half than after the first: `more N`. What a library keeps for a
- * call and never gives back is there once for each round. Before that a line for each kind of end that the
- * calls came to: `rc=N status=N: TIMES`.
+ * of memory the process has after the second half than after the first, and how many more bytes: `more N N`.
+ * What a library keeps for a call and never gives back is there once for each round. Before that a line for
+ * each kind of end that the calls came to: `rc=N status=N: TIMES`.
+ *
+ * With `stream` it asks for streams; with `afresh` no address comes twice, so that what is kept by the address
+ * of a handle is not found again.
  */
 #include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"
@@ -22,11 +25,13 @@ extern void *__libc_realloc(void *memory, size_t size);
 extern void *__libc_memalign(size_t align, size_t size);
 extern void __libc_free(void *memory);
 
-static atomic_long pieces;
+static atomic_long pieces, bytes;
+static bool afresh;
 
 static void *count(void *memory)
 {
   pieces += memory != NULL;
+  bytes += (long)malloc_usable_size(memory);
   return memory;
 }
 
@@ -44,11 +49,15 @@ EXPORTED void *calloc(size_t count_of, size_t size)
 
 EXPORTED void *realloc(void *memory, size_t size)
 {
+  long before = (long)malloc_usable_size(memory);
   void *grown = __libc_realloc(memory, size);
 
   if (!memory)
     return count(grown);
-  pieces -= !grown && size == 0;
+  if (!grown && size)
+    return NULL;
+  pieces -= !grown;
+  bytes += (long)malloc_usable_size(grown) - before;
   return grown;
 }
 
@@ -71,7 +80,9 @@ EXPORTED int posix_memalign(void **memory, size_t align, size_t size)
 EXPORTED void free(void *memory)
 {
   pieces -= memory != NULL;
-  __libc_free(memory);
+  bytes -= (long)malloc_usable_size(memory);
+  if (!afresh)
+    __libc_free(memory);
 }
 
 /* The calls. */
@@ -377,9 +388,10 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-  long before = 0, after = 0;
+  long before = 0, bytes_before = 0;
 
-  const char *more = argc == 5 && strcmp(argv[4], "stream") == 0 ? ",\"stream\":true" : "";
+  const char *asks = argc == 5 && strcmp(argv[4], "stream") == 0 ? ",\"stream\":true" : "";
+  afresh = argc == 5 && strcmp(argv[4], "afresh") == 0;
   for (size_t i = 0; argc > 3 && i < sizeof cases / sizeof *cases; i++) {
     unsigned rounds = (unsigned)strtoul(argv[3], NULL, 10);
     if (strcmp(cases[i].name, argv[1]) != 0)
@@ -387,18 +399,21 @@ int main(int argc, char **argv)
     url = argv[2];
     for (unsigned n = 0; n < 2 * rounds; n++) {
       snprintf(body, sizeof body, "{\"model\":\"m\",\"case\":\"%s\",\"n\":%u%s}", argv[1],
-               cases[i].differs ? n : 0, more);
+               cases[i].differs ? n : 0, asks);
       cases[i].round(n);
-      before = n + 1 == rounds ? pieces : before;
+      if (n + 1 == rounds) {
+        before = pieces;
+        bytes_before = bytes;
+      }
     }
-    after = pieces;
+    long more_pieces = pieces - before, more_bytes = bytes - bytes_before;
     for (int code = 0; code < 200; code++)
       for (int status = 0; status < 1000; status++)
         if (ends[code][status])
           printf("rc=%d status=%d: %u\n", code, status, ends[code][status]);
-    printf("more %ld\n", after - before);
+    printf("more %ld %ld\n", more_pieces, more_bytes);
     return 0;
   }
-  fprintf(stderr, "usage: keeps_memory CASE URL ROUNDS [stream]\n");
+  fprintf(stderr, "usage: keeps_memory CASE URL ROUNDS [stream|afresh]\n");
   return 2;
 }
