@@ -7,8 +7,8 @@
  * What a library keeps for a call and never gives back is there once for each round. Before that a line for
  * each kind of end that the calls came to: `rc=N status=N: TIMES`.
  *
- * With `stream` it asks for streams; with `afresh` no address comes twice, so that what is kept by the address
- * of a handle is not found again.
+ * With `stream` it asks for streams; with `afresh` no address comes twice, so that what is kept by the
+ * address of a handle is not found again.
  */
 #include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"

@@ -18,8 +18,8 @@
  * what comes of that call, and where NEXT is `nothing` it has not touched its handle, either. Then it ends,
  * and the main thread makes the call once more.
  *
- * With `ends`, for cancel and exit, the main thread makes the same call before it does NEXT, so that nobody has
- * touched the handle since its thread ended.
+ * With `ends`, for cancel and exit, the main thread makes the same call before it does NEXT, so that nobody
+ * has touched the handle since its thread ended.
  */
 #include "tests/clients/post.h"
 

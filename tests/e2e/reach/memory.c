@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The store's maps and lists grow by steps, and keep some pages: little beside a piece for each of the rounds,
- * or a handle's worth of bytes. */
+/* The store's maps and lists grow by steps, and keep some pages: little beside a piece for each of the
+ * rounds, or a handle's worth of bytes. */
 enum { ROUNDS = 100, STEPS = ROUNDS / 4, BYTES = 1000 * ROUNDS };
 
 static void set_up(void)
@@ -121,7 +121,8 @@ Test(kept_memory, of_streams)
   EXPECT_NONE_KEPT("hold", "hold-new", "multi", "both-new", "reset-in-body-new");
 }
 
-/* What is kept for one that libcurl has ended by itself would be found again where the next has its address. */
+/* What is kept for one that libcurl has ended by itself would be found again where the next has its
+ * address. */
 Test(kept_memory, of_handles_whose_addresses_never_come_again)
 {
   way = "afresh";

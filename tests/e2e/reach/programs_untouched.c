@@ -416,8 +416,8 @@ Test(bystanders, the_environment_at_the_start_counts_where_a_title_was_written_o
   run_release(&shim);
 }
 
-/* Where no variable of ours is set nothing is kept at the start, but the user has a configuration file: where his
- * home is stands in /proc. */
+/* Where no variable of ours is set nothing is kept at the start, but the user has a configuration file: where
+ * his home is stands in /proc. */
 Test(bystanders, the_home_at_the_start_counts_for_who_clears_his_environment)
 {
   static const char *const ours[] = {"IDEMSHIM_STORE", "IDEMSHIM_HOSTS", "IDEMSHIM_SYNC", "IDEMSHIM_CONFIG",
