@@ -387,6 +387,21 @@ static void tls_user(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_TLSAUTH_USERNAME, reader->text);
 }
 
+/* A login by NTLM, of which one option says a part: TEXT is "pair=ME:WORD", "name=ME", "word=WORD" or nothing. */
+static void ntlm_login(CURL *handle, struct reader *reader)
+{
+  const char *text = strchr(reader->text, '=');
+
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "{}");
+  curl_easy_setopt(handle, CURLOPT_HTTPAUTH, (long)CURLAUTH_NTLM);
+  if (text)
+    curl_easy_setopt(handle,
+                     *reader->text == 'p'   ? CURLOPT_USERPWD
+                     : *reader->text == 'n' ? CURLOPT_USERNAME
+                                            : CURLOPT_PASSWORD,
+                     text + 1);
+}
+
 /* What is asked for after a call that libcurl refuses at once. */
 static void then_url(CURL *handle, const char *url)
 {
@@ -489,6 +504,7 @@ static const struct {
     {"no-rewind", no_rewind},
     {"engine-cookie", engine_cookie},
     {"tls-user", tls_user},
+    {"ntlm-login", ntlm_login},
     {"newer-option", newer_option},
     {"then-no-url", then_no_url},
     {"then-empty-url", then_empty_url},

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(odd_requests, .init = open_world, .fini = close_world);
@@ -384,4 +385,34 @@ Test(odd_requests, a_forbidden_scheme_is_no_hit)
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&stored);
   run_release(&again);
+}
+
+/* libcurl logs in as whoever runs the program where there is a login and no user in it. */
+Test(odd_requests, a_login_without_a_user_is_the_one_of_the_process)
+{
+  static const struct {
+    const char *text, *in_url;
+    bool of_process;
+  } logins[] = {
+      {"pair=:", "", true},    {"pair=", "", true},     {"name=", "", true},
+      {"word=word", "", true}, {"", ":word@", true},    {"pair=me:word", "", false},
+      {"name=me", "", false},  {"", "me:word@", false}, {"word=word", "me@", false},
+      {"", "", false},
+  };
+  const char *of_process = "HTTPAUTH and no user";
+  struct run curl = run_plain(&w, "curl", "--version", NULL);
+  if (!strstr(curl.out, " NTLM"))
+    cr_skip_test("this libcurl has no NTLM");
+  run_release(&curl);
+  for (size_t i = 0; i < sizeof(logins) / sizeof(*logins); i++) {
+    const char *url = world_text(&w, "http://%s127.0.0.1:%d%s", logins[i].in_url, w.port, target);
+    world_env(&w, "IDEMSHIM_LOG", "%s", world_path(&w, world_text(&w, "log-%zu", i)));
+    struct run first = odd(true, "ntlm-login", url, logins[i].text);
+    char *log = file_read(world_path(&w, world_text(&w, "log-%zu", i)), NULL);
+    cr_assert_not_null(log);
+    cr_expect_eq(strstr(log, of_process) != NULL, logins[i].of_process, "%s %s: %s", logins[i].text,
+                 logins[i].in_url, log);
+    free(log);
+    run_release(&first);
+  }
 }
