@@ -387,7 +387,8 @@ static void tls_user(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_TLSAUTH_USERNAME, reader->text);
 }
 
-/* A login by NTLM, of which one option says a part: TEXT is "pair=ME:WORD", "name=ME", "word=WORD" or nothing. */
+/* A login by NTLM, of which one option says a part: TEXT is "pair=ME:WORD", "name=ME", "word=WORD" or
+ * nothing. */
 static void ntlm_login(CURL *handle, struct reader *reader)
 {
   const char *text = strchr(reader->text, '=');
