@@ -65,6 +65,29 @@ Test(unmatched, a_recording_and_a_get_are_told_of_too)
   run_release(&known);
 }
 
+/* Each once, with its port where that is not a usual one. */
+Test(unmatched, several_servers_are_named_in_their_order)
+{
+  const char *to = world_text(&w, "::127.0.0.1:%d", w.port);
+  struct run r =
+      run_plain(&w, "idemshim", "run", "curl", "-sS", "-d", "{}", url(), "--next", "-sS", "-d", "{}",
+                "--connect-to", to, "http://one.example/v1/chat/completions", "--next", "-sS", "-d", "{}",
+                "--connect-to", to, "http://two.example:8080/v1/chat/completions", "--next", "-sS", "-d",
+                "{}", "--connect-to", to, "http://one.example/v1/embeddings", NULL);
+  const char *hosts = world_text(&w, "127.0.0.1:%d,one.example,two.example:8080", w.port);
+
+  expect_success(&r);
+  cr_expect(
+      strstr(r.err, world_text(&w,
+                               "no call of curl met a rule: 4 went out as if idemshim were not there, to "
+                               "%s; to have them treated: --hosts %s; other processes",
+                               hosts, hosts)),
+      "%s", r.err);
+  cr_expect_eq(log_events(&w, "unmatched"), 3);
+  cr_expect_eq(mock_count(&w).requests, 4);
+  run_release(&r);
+}
+
 Test(unmatched, a_process_that_met_a_rule_says_nothing_and_counts)
 {
   struct run r = run_plain(&w, "idemshim", "run", "--hosts", world_text(&w, "127.0.0.1:%d", w.port), "curl",
