@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resolve_lingers URL HOST:PORT:ADDRESS
+ * resolve_lingers URL HOST:PORT:ADDRESS...
  *
  * Calls of which the first of a kind says by CURLOPT_RESOLVE where the host is, and the second not: libcurl
  * goes to the same place. Through one handle that is reset, and through two handles of a multi. Then two that
@@ -30,9 +30,11 @@ static int turn(CURLM *multi, CURL *handle)
 
 int main(int argc, char **argv)
 {
-  if (argc != 3)
+  struct curl_slist *entries = NULL;
+  if (argc < 3)
     return 2;
-  struct curl_slist *entries = curl_slist_append(NULL, argv[2]);
+  for (int i = 2; i < argc; i++)
+    entries = curl_slist_append(entries, argv[i]);
   CURL *one = curl_easy_init(), *two = curl_easy_init(), *three = curl_easy_init();
   CURLM *multi = curl_multi_init();
   set(one, argv[1], "{\"n\":1}", entries);

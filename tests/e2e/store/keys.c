@@ -773,3 +773,27 @@ Test(keys, a_call_that_goes_where_an_earlier_one_was_told_to_is_live)
   cr_expect_eq(log_events(&w, "hit"), 2);
   cr_expect_eq(log_events(&w, "bypass"), 4);
 }
+
+/* Each place of a list counts, and one that a call does not ask for keeps it from nothing. */
+Test(keys, where_earlier_calls_were_told_to_go_counts_for_each_place_of_a_list)
+{
+  const char *api = world_text(&w, "http://api.example:%d/v1/messages", w.port),
+             *local = world_text(&w, "http://localhost:%d/v1/messages", w.port),
+             *entry = world_text(&w, "api.example:%d:127.0.0.1", w.port),
+             *near = world_text(&w, "b.example:%d:127.0.0.1", w.port),
+             *far = world_text(&w, "elsewhere.example:%d:127.0.0.1", w.port + 1);
+  const char *const lists[][3] = {{entry, near, far}, {near, entry, far}, {far, near, entry}};
+  world_env(&w, "IDEMSHIM_RULES", "host=api.example:%d; host=localhost:%d", w.port, w.port);
+  for (int i = 0; i < 3; i++) {
+    struct run r = run_shim(&w, "resolve_lingers", api, lists[i][0], lists[i][1], lists[i][2], NULL);
+    expect_success(&r);
+    run_release(&r);
+    cr_expect_eq(log_events(&w, "stored"), 2 * (i + 1), "%d: %d", i, log_events(&w, "stored"));
+    cr_expect_eq(log_events(&w, "bypass"), 2 * (i + 1), "%d: %d", i, log_events(&w, "bypass"));
+  }
+  struct run r = run_shim(&w, "resolve_lingers", local, near, far, NULL);
+  expect_success(&r);
+  cr_expect_eq(log_events(&w, "stored"), 6 + 4);
+  cr_expect_eq(log_events(&w, "bypass"), 6);
+  run_release(&r);
+}
