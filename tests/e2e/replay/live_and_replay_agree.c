@@ -197,6 +197,38 @@ Test(identity, the_progress_meter_is_shown_as_live)
   run_release(&replay);
 }
 
+/* A column of five has a number, or one of thousands or more: "12345", "  20k". */
+static double column(const char *text)
+{
+  char *unit;
+  double number = strtod(text, &unit);
+  return *unit == 'k'   ? number * 1024
+         : *unit == 'M' ? number * 1048576
+         : *unit == 'G' ? number * 1073741824
+                        : number;
+}
+
+/* Each of the last line's speeds is of the same time, and the current one is that of both ways. */
+Test(identity, the_progress_meter_adds_what_was_sent_to_the_current_speed)
+{
+  static char sent[20001];
+  char *word[16] = {NULL}, *rest = NULL;
+  size_t count = 0;
+  memset(sent, 'x', sizeof(sent) - 1);
+  const char *argv[] = {"curl", "-H", "Expect:", "-d", sent, world_url(&w, "/v1/chat/completions"), NULL};
+  struct run live = run_argv(&w, true, argv), replay = run_argv(&w, true, argv);
+  char *line = strrchr(replay.err, '\r');
+  cr_assert_not_null(line, "%s", replay.err);
+  for (char *at = line; count < 16 && (word[count] = strtok_r(at, " \r\n", &rest)); at = NULL)
+    count++;
+  cr_assert_eq(count, 12);
+  cr_expect_gt(column(word[7]), column(word[6]), "what was sent is larger");
+  cr_expect_geq(column(word[11]), column(word[7]), "%s and not %s", word[11], word[7]);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&live);
+  run_release(&replay);
+}
+
 /* A replay has no socket: the two infos that tell one are -1. */
 static void drop_sockets(struct run *r)
 {

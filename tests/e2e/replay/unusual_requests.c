@@ -277,6 +277,31 @@ Test(odd_requests, a_cookie_file_may_say_who_asks)
   run_release(&other);
 }
 
+/* libcurl sends a cookie where its path is the URL's, or leads to it. */
+Test(odd_requests, a_cookie_of_another_path_does_not_say_who_asks)
+{
+  static const struct {
+    const char *path;
+    int requests; /* of two jars that have another value each */
+  } paths[] = {{"/x", 1},  {"/v", 1},   {"/v1/chat/completions/x", 1}, {"/", 2},
+               {"/v1", 2}, {"/v1/", 2}, {"/v1/chat/completions", 2}};
+  for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+    mock_reset(&w);
+    world_store_anew(&w);
+    for (int k = 0; k < 2; k++) {
+      char line[128];
+      int len = snprintf(line, sizeof(line), "127.0.0.1\tFALSE\t%s\tFALSE\t0\tsession\t%s\n", paths[i].path,
+                         k ? "bravo" : "alpha");
+      const char *jar = world_write(&w, "jar", line, (size_t)len);
+      struct run r = run_shim(&w, "curl", "-sS", "-b", jar, "-d", "{}", world_url(&w, target), NULL);
+      expect_success(&r);
+      run_release(&r);
+    }
+    cr_expect_eq(mock_count(&w).requests, paths[i].requests, "%s: %ld", paths[i].path,
+                 mock_count(&w).requests);
+  }
+}
+
 /* libcurl knows that it is deleted for one loading of the files, which must not be one of ours. */
 static void expect_deleted(const char *how, const char *jar, const char *other, int stored)
 {
