@@ -323,7 +323,9 @@ Test(tape_match, the_nearest_has_the_most_in_common_at_both_ends)
   recorded("{\"prompt\":\"zzzzzfghij\"}", 200);
   recorded("{\"prompt\":\"abcdezzzzz\"}", 200);
   recorded("{\"prompt\":\"abczzzzzij\"}", 200);
+  recorded("{\"prompt\":\"qqqqqqqqqqklmnop\"}", 200);
   begin_replay();
+  is_nearest("{\"prompt\":\"rrrrrrrrrrklmnop\"}", 6);
   is_nearest("{\"prompt\":\"abcdefghix\"}", 1);
   is_nearest("{\"prompt\":\"yyyyyfghij\"}", 1);
   is_nearest("{\"prompt\":\"zzzzyfghij\"}", 3);
