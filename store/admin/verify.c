@@ -112,12 +112,21 @@ static int check_index(void *arg, struct idem_span name, struct idem_span key)
 {
   struct verify *verify = arg;
   struct idem_span record;
-  (void)name;
-  if (key.len != IDEM_KEY_SIZE)
+  uint8_t age[8];
+  if (key.len != IDEM_KEY_SIZE || name.len < sizeof(age)) {
     tell_damage(verify, "index", NULL, "an entry has the wrong size");
-  else if (pages_get(&verify->reader->snapshot, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record) == -ENOENT)
+    return 0;
+  }
+  int rc = pages_get(&verify->reader->snapshot, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record);
+  const struct record_head *head = rc == 0 ? record_first(record) : NULL;
+  if (head)
+    answer_index_age_key(head->serial, age);
+  if (rc == -ENOENT)
     tell(verify, &verify->out->strays, "index", (const uint8_t *)key.data,
          "leads to an answer that is not there");
+  else if (head && memcmp(name.data + name.len - sizeof(age), age, sizeof(age)) != 0)
+    tell(verify, &verify->out->strays, "index", (const uint8_t *)key.data,
+         "leads to an answer that has another place in it");
   return 0;
 }
 

@@ -267,7 +267,7 @@ static const struct price *find(const struct prices *prices, struct idem_span na
      * have prefixes of its own: "openrouter/openai/gpt-4o". */
     if ((price = exactly(prices, name)))
       return price;
-    const char *slash = memrchr(name.data, '/', name.len);
+    const char *slash = memchr(name.data, '/', name.len);
     if (!slash || slash + 1 == name.data + name.len)
       break;
     name = (struct idem_span){slash + 1, name.len - (size_t)(slash + 1 - name.data)};

@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -269,14 +270,34 @@ static int env_open_once(const struct opening *opening)
   return engine_code(rc);
 }
 
-/* Where address space is limited, a smaller map does. */
+/* For our own map beside LMDB's (adopt_file()). */
+static bool may_map(MDB_env *env)
+{
+  MDB_envinfo info;
+  mdb_env_info(env, &info);
+  void *map = mmap(NULL, info.me_mapsize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return map != MAP_FAILED && munmap(map, info.me_mapsize) == 0;
+}
+
+static int env_open_twice(struct opening *opening)
+{
+  struct engine *engine = opening->engine;
+  int rc = env_open_once(opening);
+  if (rc < 0 || may_map(engine->env))
+    return rc;
+  mdb_env_close(engine->env);
+  engine->env = NULL;
+  return -ENOMEM;
+}
+
+/* Where address space is limited, smaller maps do. */
 static int env_open(void *arg)
 {
   struct opening *opening = arg;
-  int rc = env_open_once(opening);
+  int rc = env_open_twice(opening);
   while (rc == -ENOMEM && opening->map / 2 >= MAP_LEAST && opening->map / 2 >= opening->have) {
     opening->map = opening->map / 2 / 4096 * 4096;
-    rc = env_open_once(opening);
+    rc = env_open_twice(opening);
   }
   return rc;
 }

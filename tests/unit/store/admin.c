@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the command asks of a store: counters, listing, one answer, removal, comparison; and observe mode. */
+#include "store/records/answer_index.h"
 #include "store/state/state.h"
 #include "tests/unit/store/fixture.h"
 
@@ -201,6 +202,31 @@ Test(store_command, an_id_of_several_answers_lists_them)
     if (of > 1)
       cr_expect_eq(listed, of < LISTED_MOST ? of : LISTED_MOST, "%s", text);
   }
+}
+
+static int put_at_another_age(struct writer *writer, void *key)
+{
+  uint8_t age[8];
+  answer_index_age_key(999, age);
+  return writer_put(writer, PAGES_AGE, age, sizeof(age), key, IDEM_KEY_SIZE);
+}
+
+static void keep_finding(void *text, const char *what)
+{
+  snprintf(text, 256, "%s", what);
+}
+
+/* By which an answer would be evicted that is not the one of that time. */
+Test(store_command, an_index_that_leads_to_a_later_answer_is_found)
+{
+  struct caller caller = asked("{}", "{}");
+  struct idem_verify verify;
+  char found[256] = "";
+  cr_assert_eq(state_write(fixture.store, put_at_another_age, caller.call.key, &error), 0, "%s", error.text);
+  cr_assert_eq(idem_store_verify(fixture.store, &verify, keep_finding, NULL, found, &error), 0);
+  cr_expect_eq(verify.strays, 1);
+  cr_expect_eq(verify.damaged, 0);
+  cr_expect_not_null(strstr(found, "leads to an answer that has another place in it"), "%s", found);
 }
 
 Test(store_command, what_is_removed_is_gone)

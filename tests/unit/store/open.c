@@ -238,10 +238,33 @@ static int limited_memory(void)
 #endif
 }
 
+/* Its app has taken nearly all that it may have: there is room for two maps of 64 MiB and little else. */
+static int memory_in_use(void)
+{
+#ifndef IDEM_SANITIZED
+  struct rlimit limit = {UINT64_C(4) << 30, UINT64_C(4) << 30};
+  struct idem_store_options options = {.dir = other_dir, .size = UINT64_C(64) << 30};
+  struct idem_store *store;
+  enum { PIECE = 8 << 20, LEFT = 200 << 20 };
+  void *room = mmap(NULL, LEFT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED || setrlimit(RLIMIT_AS, &limit) < 0)
+    return 1;
+  while (mmap(NULL, PIECE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+    ;
+  munmap(room, LEFT);
+  if (idem_store_open(&store, &options, &error) < 0)
+    return 2;
+  idem_store_close(store);
+#endif
+  return 0;
+}
+
 Test(store_open, little_address_space_makes_a_smaller_map)
 {
   strcpy(other_dir, fixture_path(&fixture, "narrow"));
   in_child(limited_memory);
+  strcpy(other_dir, fixture_path(&fixture, "taken"));
+  in_child(memory_in_use);
 }
 
 /* Nothing of ours may be where the app will look for its standard streams. */

@@ -213,6 +213,8 @@ Test(store_prices, a_prefixed_name_has_the_price_of_the_plain_one_where_it_has_n
   costs("azure/gpt-4o", 2, 2, 2, 2);
   costs("openrouter/openai/o1", 3, 3, 3, 3);
   has_no_price("o1");
+  loaded("gpt-4o 1 1\nopenai/gpt-4o 4 4\n");
+  costs("openrouter/openai/gpt-4o", 4, 4, 4, 4);
   has_no_price("gpt-4o/");
   has_no_price("/");
 }
