@@ -3,7 +3,6 @@
  * and what does it lack? */
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
-#include "cli/launch/launch.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
@@ -39,12 +38,9 @@ static int check(const struct cli_options *options)
   static struct idem_config config;
   struct idem_store *store = NULL;
   struct idem_error error = {""};
-  int code = cli_set_variables(options);
+  int code = cli_load_store_config(options, &config);
   if (code != CLI_OK)
     return code;
-  if (idem_config_load_store(&config, getenv, &error) < 0)
-    return cli_fail(CLI_USAGE, "%s", error.text);
-  cli_tell_ignored(&config);
   if (!config.fleet)
     return cli_fail(CLI_STORE, "there is no fleet: IDEMSHIM_FLEET is not set");
   int result = cli_open_store(&config, &store, &error);

@@ -73,6 +73,18 @@ static uid_t other_owner(const char *directory, gid_t *group)
   return stat.st_uid;
 }
 
+int cli_load_store_config(const struct cli_options *options, struct idem_config *config)
+{
+  struct idem_error error = {""};
+  int code = cli_set_variables(options);
+  if (code != CLI_OK)
+    return code;
+  if (idem_config_load_store(config, getenv, &error) < 0)
+    return cli_fail(CLI_USAGE, "%s", error.text);
+  cli_tell_ignored(config);
+  return CLI_OK;
+}
+
 /* A store that is not there is no usage error: it is what a first run finds. */
 int cli_find_store(const struct cli_options *options, bool only_reads, struct idem_store **out)
 {
@@ -80,12 +92,9 @@ int cli_find_store(const struct cli_options *options, bool only_reads, struct id
   static struct idem_config config;
   struct idem_error error = {""};
   gid_t group;
-  int code = cli_set_variables(options);
+  int code = cli_load_store_config(options, &config);
   if (code != CLI_OK)
     return code;
-  if (idem_config_load_store(&config, getenv, &error) < 0)
-    return cli_fail(CLI_USAGE, "%s", error.text);
-  cli_tell_ignored(&config);
   uid_t owner = other_owner(config.store_dir, &group);
   /* Without the right to, it stays whom it is, and the store is refused as another's. Root becomes the owner
    * before anything is opened there, groups first: afterwards it could not. */

@@ -26,6 +26,9 @@
  */
 int cli_find_store(const struct cli_options *options, bool only_reads, struct idem_store **out);
 
+/* The configuration of the store and of the fleet that cli_find_store() goes by. CLI_OK, or as it. */
+int cli_load_store_config(const struct cli_options *options, struct idem_config *config);
+
 /* Opens the store of a configuration, if it is there: 0, -ENOENT, or -errno with the message. One of a fleet
  * refers to the configuration for as long as it is open. */
 int cli_open_store(const struct idem_config *config, struct idem_store **out, struct idem_error *error);

@@ -138,14 +138,15 @@ static struct idem_span http_version(const struct tape_record *record)
 static void put_url(FILE *out, const char *url)
 {
   static const char hex[] = "0123456789abcdefABCDEF";
-  const char *authority = strstr(url, "://"), *path = authority ? strchr(authority + 3, '/') : NULL;
+  const char *scheme = strstr(url, "://");
+  const char *behind_host = scheme ? scheme + 3 + strcspn(scheme + 3, "/?#") : url;
   putc('"', out);
   for (; *url; url++) {
     unsigned char c = (unsigned char)*url;
     /* A % that begins no escape is escaped itself (RFC 3986, 2.4). */
     bool bare = c == '%' && !(url[1] && strchr(hex, url[1]) && url[2] && strchr(hex, url[2]));
-    bool of_path = path && url >= path && (c == '[' || c == ']');
-    fprintf(out, c <= ' ' || c >= 0x7f || bare || of_path || strchr("\"<>\\^`{|}", c) ? "%%%02X" : "%c", c);
+    bool bracket = url >= behind_host && (c == '[' || c == ']');
+    fprintf(out, c <= ' ' || c >= 0x7f || bare || bracket || strchr("\"<>\\^`{|}", c) ? "%%%02X" : "%c", c);
   }
   putc('"', out);
 }

@@ -279,7 +279,7 @@ static bool may_map(MDB_env *env)
   return map != MAP_FAILED && munmap(map, info.me_mapsize) == 0;
 }
 
-static int env_open_twice(struct opening *opening)
+static int env_open_with_room(struct opening *opening)
 {
   struct engine *engine = opening->engine;
   int rc = env_open_once(opening);
@@ -294,10 +294,10 @@ static int env_open_twice(struct opening *opening)
 static int env_open(void *arg)
 {
   struct opening *opening = arg;
-  int rc = env_open_twice(opening);
+  int rc = env_open_with_room(opening);
   while (rc == -ENOMEM && opening->map / 2 >= MAP_LEAST && opening->map / 2 >= opening->have) {
     opening->map = opening->map / 2 / 4096 * 4096;
-    rc = env_open_twice(opening);
+    rc = env_open_with_room(opening);
   }
   return rc;
 }

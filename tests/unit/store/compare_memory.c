@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Comparing two requests gives back what it has allocated, whatever is in them and wherever they part. */
+#include "tests/unit/in_use.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
 TestSuite(store_compare_memory);
-
-static size_t heap_in_use(void)
-{
-#if __GLIBC_PREREQ(2, 33)
-  return mallinfo2().uordblks;
-#else
-  return (unsigned)mallinfo().uordblks;
-#endif
-}
 
 /* Deeper than a reader of JSON has room for in itself. */
 enum { DEPTH = 1200 };

@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory of a JSON digest: all of it is given back, and where there is none that is said. */
 #include "store/json/json_canon.h"
+#include "tests/unit/in_use.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <malloc.h>
 #include <string.h>
 
 TestSuite(store_json_memory);
-
-static size_t heap_in_use(void)
-{
-#if __GLIBC_PREREQ(2, 33)
-  return mallinfo2().uordblks;
-#else
-  return (unsigned)mallinfo().uordblks;
-#endif
-}
 
 static const char text[] = "{\"a\":[[[{\"b\\u0062\":\"c\\n\"},1.5e3,true]]],"
                            "\"a name of more than thirty bytes, too\":[1,2,3],\"d\":\"a string\"}";

@@ -1,34 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Whatever is done with a store, again and again: no memory and no descriptor of it stays. */
 #include "store/state/state.h"
+#include "tests/unit/in_use.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
-#include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
 TestSuite(store_leaves_nothing, .init = open_fixture, .fini = close_fixture, .timeout = 120);
 
 static struct idem_error error;
-
-static size_t heap_in_use(void)
-{
-#if __GLIBC_PREREQ(2, 33)
-  return mallinfo2().uordblks;
-#else
-  return (unsigned)mallinfo().uordblks;
-#endif
-}
-
-static int open_count(void)
-{
-  int count = 0;
-  for (int fd = 3; fd < 256; fd++)
-    count += fcntl(fd, F_GETFD) >= 0;
-  return count;
-}
 
 /* What the first rounds have freed is kept for the next ones, up to a few pieces of each size, and tables
  * grow to what they have to hold. Less than a byte for each round is none that a round leaves. */

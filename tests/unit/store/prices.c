@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a file of prices says that a model's tokens cost, and what it is refused for. */
 #include "store/judge/prices.h"
+#include "tests/unit/in_use.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -234,14 +235,6 @@ Test(store_prices, a_dated_name_has_the_price_of_the_plain_one_where_it_has_none
 }
 
 /* Files. */
-
-static int open_count(void)
-{
-  int count = 0;
-  for (int fd = 3; fd < 64; fd++)
-    count += fcntl(fd, F_GETFD) >= 0;
-  return count;
-}
 
 Test(store_prices, a_file_that_cannot_be_read_is_said)
 {

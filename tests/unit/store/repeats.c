@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What an identical call means: repeats=auto, sequence and fresh. */
 #include "store/state/repeats.h"
+#include "tests/unit/in_use.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -305,15 +305,6 @@ Test(store_numbers, the_places_of_what_is_over_are_used_again)
   }
   cr_expect_null(repeats.part[1]);
   repeats_release(&repeats);
-}
-
-static size_t heap_in_use(void)
-{
-#if __GLIBC_PREREQ(2, 33)
-  return mallinfo2().uordblks;
-#else
-  return (unsigned)mallinfo().uordblks;
-#endif
 }
 
 Test(store_numbers, a_content_that_is_known_needs_no_heap)

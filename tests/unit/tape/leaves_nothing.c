@@ -3,33 +3,15 @@
 #include "tests/unit/tape/fixture.h"
 
 #include "tape/format.h"
+#include "tests/unit/in_use.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 TestSuite(tape_leaves_nothing, .init = open_fixture, .fini = close_fixture);
 TestSuite(tape_leaves_nothing_sealed, .init = open_sealed_fixture, .fini = close_fixture);
-
-static size_t heap_in_use(void)
-{
-#if __GLIBC_PREREQ(2, 33)
-  return mallinfo2().uordblks;
-#else
-  return (unsigned)mallinfo().uordblks;
-#endif
-}
-
-static int open_count(void)
-{
-  int count = 0;
-  for (int fd = 3; fd < 256; fd++)
-    count += fcntl(fd, F_GETFD) >= 0;
-  return count;
-}
 
 /* What the first rounds have freed is kept for the next ones, up to a few pieces of each size. */
 static void leaves_nothing(void (*round)(void))

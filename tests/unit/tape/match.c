@@ -3,10 +3,10 @@
 #include "tests/unit/tape/fixture.h"
 
 #include "tape/mask.h"
+#include "tests/unit/in_use.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,14 +226,6 @@ Test(tape_match, the_state_of_another_tape_is_refused)
   matcher = NULL;
   recorded("{}", 200);
   cr_expect_eq(tape_open_matcher(&matcher, fixture_tape(&fixture), &matching, &fixture.error), -EINVAL);
-}
-
-static int open_count(void)
-{
-  int count = 0;
-  for (int fd = 3; fd < 64; fd++)
-    count += fcntl(fd, F_GETFD) >= 0;
-  return count;
 }
 
 /* A device has no room of its own, as a full disk has none. Nothing of it stays open, whoever tries again. */
