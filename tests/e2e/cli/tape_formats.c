@@ -261,6 +261,20 @@ Test(cli_tape_formats, a_url_without_a_path_keeps_its_query)
   run_release(&listed);
 }
 
+/* A URI has brackets in its host alone. */
+Test(cli_tape_formats, an_address_keeps_its_brackets_and_a_query_has_none)
+{
+  const char *dir = world_path(&w, "imported");
+  struct run read = run_plain(&w, "idemshim", "tape", "import", "-o", dir,
+                              browser_har("http://[::1]:8080/a[0]?page[1]=2"), "--hosts", "[::1]", NULL);
+  expect_success(&read);
+  json_t *har = exported("--har", dir), *entries = json_object_get(json_object_get(har, "log"), "entries");
+  const char *url = text_at(json_object_get(json_array_get(entries, 0), "request"), "url");
+  cr_expect_str_eq(url, "http://[::1]:8080/a%5B0%5D?page%5B1%5D=2");
+  json_decref(har);
+  run_release(&read);
+}
+
 /* Eight bytes, as a number has. */
 Test(cli_tape_formats, a_short_text_of_libcurl_is_shown_as_a_text)
 {
